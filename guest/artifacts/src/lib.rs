@@ -1,0 +1,1 @@
+//! The validators of this repository, built for wasm and wrapped as components.

@@ -1,0 +1,1 @@
+//! Refuses numbers outside their bounds: the seven-line example.

@@ -1,0 +1,1 @@
+//! Judges JSON, YAML and TOML documents by a JSON Schema.

@@ -1,0 +1,1 @@
+//! The rules of Sluice: a pure, deterministic state machine over the log.

@@ -1,0 +1,1 @@
+//! The local store: an append log with group commit, and images.

@@ -1,0 +1,1 @@
+//! What a host serves over HTTP.

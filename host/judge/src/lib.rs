@@ -1,0 +1,1 @@
+//! Runs validators: wasmtime components under fuel, memory and time limits.

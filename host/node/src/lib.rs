@@ -1,0 +1,1 @@
+//! Runs one node on tokio: the ports, the drive loop, in-memory ports, conformance suites.
