@@ -1,1 +1,41 @@
 //! The rules of Sluice: a pure, deterministic state machine over the log.
+//!
+//! No I/O, no clock, no chance, no async: time comes in as an argument, the world as [`Event`]s, and
+//! all that should happen goes out as [`Effect`]s. A map of the modules, in reading order:
+//!
+//! - [`key`], [`revision`], [`digest`], [`media`]: the small words everything is said in
+//! - [`entry`], [`change`], [`decode`]: a record of the log, and what it asks for
+//! - [`verdict`], [`outcome`]: what validators answer, and what the fold decides
+//! - [`state`] over [`trie`]: current values with their Merkle root, cheap to clone
+//! - [`fold`]: State x Entry x Verdict -> State x Outcome, the only place that refuses or applies
+//! - [`effect`], [`node`]: the same fold as a state machine driven by events
+
+pub mod change;
+pub mod decode;
+pub mod digest;
+pub mod effect;
+pub mod entry;
+pub mod fold;
+pub mod key;
+pub mod media;
+pub mod node;
+pub mod outcome;
+pub mod revision;
+pub mod state;
+pub mod tokens;
+mod touched;
+pub mod trie;
+pub mod verdict;
+mod wait;
+
+pub use change::{Action, BlobRef, Change, Content, Edit, Put};
+pub use digest::Digest;
+pub use effect::{Ask, Batch, Effect, Event, Held, Judged, Lost, Millis, Settled, Standing, Step};
+pub use entry::Entry;
+pub use key::{Key, KeyError};
+pub use media::Media;
+pub use node::{Node, Settings};
+pub use outcome::{Outcome, Refusal, Refused};
+pub use revision::Revision;
+pub use state::{Item, State};
+pub use verdict::{Cause, Fault, Finding, Severity, Verdict};

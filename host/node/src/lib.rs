@@ -1,1 +1,17 @@
 //! Runs one node on tokio: the ports, the drive loop, in-memory ports, conformance suites.
+//!
+//! - [`ports`]: what a node needs from the world, as traits; each edge crate implements some
+//! - [`drive`]: the loop that carries out effects and brings back answers
+//! - [`hub`]: what surfaces read and wait on
+//! - [`memory`]: every port in memory, a real one that passes the same suites
+//! - [`conformance`]: one suite a port
+
+pub mod conformance;
+pub mod drive;
+pub mod hub;
+pub mod memory;
+pub mod ports;
+
+pub use drive::{Host, Ports, Running};
+pub use hub::{Hub, View};
+pub use ports::{AppendError, Blobs, Judge, Judgement, Log, Reports, Store};

@@ -1,0 +1,106 @@
+//! What an entry asks for.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::digest::Digest;
+use crate::key::Key;
+use crate::media::Media;
+use crate::revision::Revision;
+
+/// One or more edits, all or none, with who asked for them and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// In the order they were written; no key twice.
+    pub edits: Vec<Edit>,
+    /// The revision each named key must have now, [`Revision::ZERO`] for absent. A key may be named here
+    /// without being edited: a precondition.
+    pub bases: Vec<(Key, Revision)>,
+    /// Who.
+    pub author: Option<Arc<str>>,
+    /// Why.
+    pub reason: Option<Arc<str>>,
+    /// Makes a retry of the same publish one change.
+    pub token: Option<Bytes>,
+    /// `x-…` fields, carried along.
+    pub extras: Vec<(Arc<str>, Bytes)>,
+}
+
+/// What happens to one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// Which key.
+    pub key: Key,
+    /// What.
+    pub action: Action,
+}
+
+/// The two kinds of edit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The key gets this value.
+    Put(Put),
+    /// The key goes away; deleting an absent key is no error.
+    Delete,
+}
+
+/// A new value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// Its media type.
+    pub media: Media,
+    /// BLAKE3 of its bytes.
+    pub digest: Digest,
+    /// Its bytes, or where they are.
+    pub content: Content,
+}
+
+/// The bytes of a value, or the blob that holds them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The bytes came with the entry, or have been fetched.
+    Here(Bytes),
+    /// The bytes must be fetched before the change can be judged.
+    At(BlobRef),
+}
+
+/// Names a blob by what it contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BlobRef {
+    /// BLAKE3 of its bytes.
+    pub digest: Digest,
+    /// How many bytes it has.
+    pub length: u64,
+}
+
+impl Change {
+    /// Every key this change writes or looks at: two changes with none in common can be judged in any order.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.edits.iter().map(|edit| &edit.key).chain(self.bases.iter().map(|(key, _)| key))
+    }
+
+    /// Whether it changes the rules themselves, so that nothing after it can be judged before it.
+    pub fn is_barrier(&self) -> bool {
+        self.edits.iter().any(|edit| edit.key.is_reserved())
+    }
+
+    /// The blobs whose bytes are still missing.
+    pub fn missing(&self) -> impl Iterator<Item = BlobRef> {
+        self.edits.iter().filter_map(|edit| match &edit.action {
+            Action::Put(Put { content: Content::At(blob), .. }) => Some(*blob),
+            Action::Put(Put { content: Content::Here(_), .. }) | Action::Delete => None,
+        })
+    }
+
+    /// Puts the bytes of a fetched blob wherever this change refers to it. The caller has checked the digest.
+    pub fn fill(&mut self, blob: BlobRef, bytes: &Bytes) {
+        for edit in &mut self.edits {
+            if let Action::Put(put) = &mut edit.action
+                && put.content == Content::At(blob)
+            {
+                put.content = Content::Here(bytes.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What happens next: the deciding half of the node.
+
+use std::sync::Arc;
+
+use crate::effect::{Ask, Batch, Effect, Millis, Settled, Step};
+use crate::entry::Entry;
+use crate::fold;
+use crate::revision::Revision;
+use crate::touched::Touched;
+use crate::verdict::Verdict;
+use crate::wait::{Need, Stage, Waiting};
+
+use super::{Node, Writing};
+
+impl Node {
+    /// Goes as far as it can. Everything that decides what happens next is in these lines.
+    pub(super) fn advance(&mut self, now: Millis) {
+        if !self.is_stopping {
+            self.advance_held(now);
+            self.advance_line(now);
+            self.ask_again(now);
+            self.scan_ahead(now);
+        }
+        if !self.asks.is_empty() {
+            let ask = Ask { entries: std::mem::take(&mut self.asks), before: self.state.clone() };
+            self.effects.push(Effect::Judge(ask));
+        }
+        self.advance_batch(now);
+        self.advance_pull(now);
+        self.advance_report(now);
+    }
+
+    /// Folds from the front of the line until an entry has to wait.
+    fn advance_line(&mut self, now: Millis) {
+        let mut aside = Touched::default();
+        self.held.values().for_each(|waiting| aside.add(&waiting.entry));
+        while let Some(front) = self.line.front() {
+            let is_behind = !front.is_refused(&self.state) && aside.blocks(&front.entry);
+            let need = if is_behind { Need::Rest } else { front.need(&self.state, false, now) };
+            match need {
+                Need::Outcome(verdict) => self.fold_front(verdict),
+                Need::Rest if self.held.len() < self.settings.held_max => {
+                    let waiting = self.pop_front();
+                    aside.add(&waiting.entry);
+                    self.hold(now, waiting);
+                }
+                Need::Rest | Need::Answer => return,
+                Need::Blobs | Need::Verdict if self.scanned > 0 => {
+                    let until = now + self.settings.answer_wait_ms;
+                    ask(&mut self.line[0], need, until, &mut self.asks, &mut self.effects);
+                    return;
+                }
+                // Not looked at yet: the scan takes it from here.
+                Need::Blobs | Need::Verdict => return,
+            }
+        }
+    }
+
+    /// Asks again for what is due in the part of the line that has been looked at.
+    fn ask_again(&mut self, now: Millis) {
+        let until = now + self.settings.answer_wait_ms;
+        for waiting in self.line.iter_mut().take(self.scanned) {
+            if waiting.deadline().is_some_and(|due| now >= due) {
+                let need = waiting.need(&self.state, false, now);
+                ask(waiting, need, until, &mut self.asks, &mut self.effects);
+            }
+        }
+    }
+
+    /// Asks for the verdicts of entries behind the front that have no key in common with an open one.
+    fn scan_ahead(&mut self, now: Millis) {
+        let mut aside = Touched::default();
+        self.held.values().for_each(|waiting| aside.add(&waiting.entry));
+        while let Some(next) = self.line.get_mut(self.scanned) {
+            if self.touched.blocks(&next.entry) {
+                return;
+            }
+            self.touched.add(&next.entry);
+            self.scanned += 1;
+            if next.is_refused(&self.state) || aside.blocks(&next.entry) {
+                continue;
+            }
+            let need = next.need(&self.state, false, now);
+            let until = now + self.settings.answer_wait_ms;
+            ask(next, need, until, &mut self.asks, &mut self.effects);
+        }
+    }
+
+    /// Tries again what stepped aside, oldest first; what shares a key with an open one waits behind it.
+    fn advance_held(&mut self, now: Millis) {
+        let mut open = Touched::default();
+        let revisions: Vec<Revision> = self.held.keys().copied().collect();
+        for revision in revisions {
+            let Some(waiting) = self.held.get_mut(&revision) else { continue };
+            let need = match open.blocks(&waiting.entry) {
+                true => Need::Rest,
+                false => waiting.need(&self.state, true, now),
+            };
+            match need {
+                Need::Outcome(verdict) => self.release(now, revision, verdict),
+                Need::Blobs | Need::Verdict | Need::Answer | Need::Rest => {
+                    let until = now + self.settings.answer_wait_ms;
+                    open.add(&waiting.entry);
+                    ask(waiting, need, until, &mut self.asks, &mut self.effects);
+                }
+            }
+        }
+    }
+
+    fn fold_front(&mut self, verdict: Option<Verdict>) {
+        let entry = self.pop_front().entry;
+        let known = verdict.clone().unwrap_or_else(Verdict::accept);
+        let outcome = fold::fold(&mut self.state, &entry, |_, _| known);
+        self.push_step(Step::Folded(Settled { entry, verdict, outcome }));
+    }
+
+    fn hold(&mut self, now: Millis, waiting: Waiting) {
+        fold::hold(&mut self.state, &waiting.entry);
+        self.push_step(Step::Held(waiting.entry.clone()));
+        self.held.insert(waiting.entry.revision, waiting);
+        self.want_report(now);
+    }
+
+    fn release(&mut self, now: Millis, revision: Revision, verdict: Option<Verdict>) {
+        let Some(Waiting { entry, .. }) = self.held.remove(&revision) else { return };
+        let outcome = fold::release(&mut self.state, &entry, verdict.clone());
+        self.push_step(Step::Released(Settled { entry, verdict, outcome }));
+        self.want_report(now);
+    }
+
+    fn push_step(&mut self, step: Step) {
+        let (Step::Folded(Settled { entry, .. }) | Step::Held(entry) | Step::Released(Settled { entry, .. })) = &step;
+        self.unpersisted_bytes += entry.bytes();
+        self.steps.push(step);
+    }
+
+    fn pop_front(&mut self) -> Waiting {
+        let waiting = self.line.pop_front().expect("the caller has just looked at the front");
+        self.line_bytes -= waiting.entry.bytes();
+        if self.scanned > 0 {
+            self.scanned -= 1;
+            self.touched.remove(&waiting.entry);
+        }
+        waiting
+    }
+
+    fn advance_batch(&mut self, now: Millis) {
+        let until = now + self.settings.answer_wait_ms;
+        self.batch = match std::mem::replace(&mut self.batch, Writing::Nothing) {
+            Writing::Nothing if self.steps.is_empty() => Writing::Nothing,
+            Writing::Nothing => {
+                self.numbers += 1;
+                self.unpersisted_bytes = 0;
+                let steps = std::mem::take(&mut self.steps);
+                let batch = Arc::new(Batch { number: self.numbers, steps, state: self.state.clone() });
+                self.effects.push(Effect::Persist(batch.clone()));
+                Writing::Open { batch, until, failures: 0 }
+            }
+            Writing::Open { batch, until: due, failures } | Writing::Resting { batch, until: due, failures }
+                if now >= due =>
+            {
+                self.effects.push(Effect::Persist(batch.clone()));
+                Writing::Open { batch, until, failures }
+            }
+            waiting @ (Writing::Open { .. } | Writing::Resting { .. }) => waiting,
+        };
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        let entries = self.line.len() + self.steps.len();
+        let bytes = self.line_bytes + self.unpersisted_bytes;
+        entries < self.settings.line_entries_max && bytes < self.settings.line_bytes_max
+    }
+
+    fn advance_pull(&mut self, now: Millis) {
+        if !self.is_stopping && self.has_room() && self.pull.is_due(now) {
+            self.pull.open(now + self.settings.pull_wait_ms);
+            self.effects.push(Effect::Pull { after: self.newest() });
+        }
+    }
+
+    fn advance_report(&mut self, now: Millis) {
+        if self.report_due.is_some_and(|due| now >= due) && self.report.is_due(now) {
+            self.report.open(now + self.settings.answer_wait_ms);
+            self.reported = Some(now);
+            self.report_due = Some(now + self.settings.report_max_ms);
+            self.effects.push(Effect::Report(self.standing()));
+        }
+    }
+}
+
+/// Marks an entry as asked and notes the question.
+fn ask(waiting: &mut Waiting, need: Need, until: Millis, asks: &mut Vec<Arc<Entry>>, effects: &mut Vec<Effect>) {
+    match need {
+        Need::Verdict => asks.push(waiting.entry.clone()),
+        Need::Blobs => {
+            let missing = waiting.entry.content.iter().flat_map(|change| change.missing());
+            effects.extend(missing.map(|blob| Effect::Fetch { blob }));
+        }
+        Need::Outcome(_) | Need::Answer | Need::Rest => return,
+    }
+    waiting.stage = Stage::Asked { until };
+}

@@ -1,0 +1,243 @@
+//! Current values as of one revision.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use imbl::{OrdMap, OrdSet, Vector};
+
+use crate::digest::{Digest, Domain};
+use crate::entry::Entry;
+use crate::key::{Key, VALIDATORS};
+use crate::media::Media;
+use crate::outcome::Refused;
+use crate::revision::Revision;
+use crate::tokens::Tokens;
+use crate::trie::{Leaf, Trie};
+
+/// How many refusals are remembered, newest last; older ones are still in the log.
+pub const REFUSED_MAX: usize = 128;
+
+/// The state of a space as of [`State::cursor`]. Cloning costs a few reference counts, and clones share
+/// what they have in common, so every reader may hold a whole one.
+#[derive(Clone, Default)]
+pub struct State {
+    /// The newest entry folded.
+    pub cursor: Revision,
+    /// How many entries have been folded.
+    pub index: u64,
+    /// The running digest of all of them.
+    pub chain: Digest,
+    /// Idempotency tokens seen lately.
+    pub tokens: Tokens,
+    /// The newest refusals, oldest first.
+    pub refused: Vector<Arc<Refused>>,
+    /// Entries behind the cursor that this host cannot decide yet, because of a fault.
+    pub held: OrdMap<Revision, Arc<Entry>>,
+    trie: Trie<Slot>,
+    names: OrdSet<Arc<str>>,
+    bindings: usize,
+    bytes: u64,
+}
+
+/// The current value of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// The entry that put it.
+    pub revision: Revision,
+    /// Its media type.
+    pub media: Media,
+    /// BLAKE3 of its bytes.
+    pub digest: Digest,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+/// A key with its value, as one leaf.
+#[derive(Debug)]
+struct Slot {
+    key: Key,
+    item: Item,
+    digest: Digest,
+}
+
+impl Leaf for Slot {
+    fn point(&self) -> &[u8; 32] {
+        self.key.point()
+    }
+
+    fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+impl State {
+    /// The current value of a key.
+    pub fn item(&self, key: &Key) -> Option<&Item> {
+        self.trie.find(key.point()).map(|slot| &slot.item)
+    }
+
+    /// The revision a key has now, [`Revision::ZERO`] when it is absent.
+    pub fn revision_of(&self, key: &Key) -> Revision {
+        self.item(key).map_or(Revision::ZERO, |item| item.revision)
+    }
+
+    /// Keys and values whose key starts with `prefix`, in the order of their bytes, from behind `after`.
+    pub fn range<'a>(&'a self, prefix: &'a str, after: Option<&str>) -> impl Iterator<Item = (&'a Key, &'a Item)> {
+        let start = match after {
+            Some(after) if after >= prefix => Bound::Excluded(after.to_owned()),
+            Some(_) | None => Bound::Included(prefix.to_owned()),
+        };
+        let names = self.names.range::<_, str>((start.as_ref().map(String::as_str), Bound::Unbounded));
+        names.take_while(move |name| name.starts_with(prefix)).filter_map(|name| {
+            let point = Domain::KeyToken.hash(name.as_bytes()).0;
+            self.trie.find(&point).map(|slot| (&slot.key, &slot.item))
+        })
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.trie.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.trie.is_empty()
+    }
+
+    /// Bytes of all values together.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether any validator is bound.
+    pub fn has_bindings(&self) -> bool {
+        self.bindings > 0
+    }
+
+    /// The root digest: equal exactly when all keys, revisions, media types and values are equal.
+    pub fn root(&self) -> Digest {
+        self.trie.root()
+    }
+
+    /// The digest of one of the 2^14 partitions.
+    pub fn partition(&self, partition: u16) -> Digest {
+        self.trie.partition(partition)
+    }
+
+    /// Sets or clears the value of a key. For the fold, and for a store that reads its own records back.
+    pub fn set(&mut self, key: &Key, item: Option<Item>) {
+        match item {
+            Some(item) => self.put(key, item),
+            None => self.delete(key),
+        }
+    }
+
+    /// Remembers a refusal, and forgets the oldest when there are too many.
+    pub fn remember(&mut self, refused: Arc<Refused>) {
+        self.refused.push_back(refused);
+        if self.refused.len() > REFUSED_MAX {
+            self.refused.pop_front();
+        }
+    }
+
+    fn put(&mut self, key: &Key, item: Item) {
+        self.bytes += item.bytes.len() as u64;
+        let digest = leaf_digest(key, &item);
+        match self.trie.insert(Arc::new(Slot { key: key.clone(), item, digest })) {
+            Some(old) => self.bytes -= old.item.bytes.len() as u64,
+            None => {
+                self.names.insert(key.text().clone());
+                self.bindings += usize::from(key.as_str().starts_with(VALIDATORS));
+            }
+        }
+    }
+
+    fn delete(&mut self, key: &Key) {
+        if let Some(old) = self.trie.remove(key.point()) {
+            self.bytes -= old.item.bytes.len() as u64;
+            self.names.remove(key.as_str());
+            self.bindings -= usize::from(key.as_str().starts_with(VALIDATORS));
+        }
+    }
+}
+
+/// Keyed BLAKE3 of `len ‖ key ‖ ms ‖ seq ‖ len ‖ media ‖ length ‖ BLAKE3(value)`; integers are big-endian,
+/// the two lengths of texts 16 bits, everything else 64.
+fn leaf_digest(key: &Key, item: &Item) -> Digest {
+    let (name, media) = (key.as_str().as_bytes(), item.media.as_str().as_bytes());
+    let mut text = Vec::with_capacity(name.len() + media.len() + 60);
+    text.extend((name.len() as u16).to_be_bytes());
+    text.extend_from_slice(name);
+    text.extend(item.revision.ms.to_be_bytes());
+    text.extend(item.revision.seq.to_be_bytes());
+    text.extend((media.len() as u16).to_be_bytes());
+    text.extend_from_slice(media);
+    text.extend((item.bytes.len() as u64).to_be_bytes());
+    text.extend(item.digest.0);
+    Domain::Leaf.hash(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> Key {
+        Key::parse(text.as_bytes()).unwrap()
+    }
+
+    fn item(text: &'static str) -> Option<Item> {
+        let bytes = Bytes::from_static(text.as_bytes());
+        Some(Item { revision: Revision { ms: 1, seq: 0 }, media: Media::BYTES, digest: Digest::of(&bytes), bytes })
+    }
+
+    fn names(state: &State, prefix: &str, after: Option<&str>) -> Vec<String> {
+        state.range(prefix, after).map(|(key, _)| key.to_string()).collect()
+    }
+
+    #[test]
+    fn a_prefix_is_read_in_order_and_from_behind_a_cursor() {
+        let mut state = State::default();
+        for name in ["b", "a/2", "a/10", "a", "ab", "a/1"] {
+            state.set(&key(name), item(name_of(name)));
+        }
+        assert_eq!(names(&state, "", None), ["a", "a/1", "a/10", "a/2", "ab", "b"]);
+        assert_eq!(names(&state, "a/", None), ["a/1", "a/10", "a/2"]);
+        assert_eq!(names(&state, "a/", Some("a/1")), ["a/10", "a/2"]);
+        assert_eq!(names(&state, "a/", Some("A")), ["a/1", "a/10", "a/2"]);
+        assert_eq!(names(&state, "c", None), Vec::<String>::new());
+    }
+
+    fn name_of(name: &'static str) -> &'static str {
+        name
+    }
+
+    #[test]
+    fn setting_and_clearing_comes_back_to_where_it_was() {
+        let mut state = State::default();
+        state.set(&key("a"), item("1"));
+        let (before, root, bytes) = (state.clone(), state.root(), state.bytes());
+        state.set(&key("_sluice/validators/v"), item("{}"));
+        assert!(state.has_bindings() && state.root() != root);
+        state.set(&key("_sluice/validators/v"), None);
+        state.set(&key("absent"), None);
+        assert!(!state.has_bindings());
+        assert_eq!((state.root(), state.bytes(), state.len()), (root, bytes, before.len()));
+    }
+
+    #[test]
+    fn the_root_tells_revision_media_and_value_apart() {
+        let root = |change: fn(&mut Item)| {
+            let mut value = item("1").unwrap();
+            change(&mut value);
+            let mut state = State::default();
+            state.set(&key("a"), Some(value));
+            state.root()
+        };
+        let plain = root(|_| ());
+        assert_eq!(plain, root(|_| ()));
+        assert_ne!(plain, root(|item| item.revision.seq = 1));
+        assert_ne!(plain, root(|item| item.media = Media::parse("text/plain").unwrap()));
+        assert_ne!(plain, root(|item| item.digest = Digest::of(b"2")));
+    }
+}

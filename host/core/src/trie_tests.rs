@@ -1,0 +1,97 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::{Strategy, any, proptest};
+
+use super::*;
+
+struct Plain([u8; 32], Digest);
+
+impl Leaf for Plain {
+    fn point(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    fn digest(&self) -> Digest {
+        self.1
+    }
+}
+
+/// The definition, word for word.
+fn by_definition(leaves: &[(&[u8; 32], &Digest)], bit: usize) -> Digest {
+    match leaves {
+        [] => Digest::ZERO,
+        [(_, digest)] => **digest,
+        _ => {
+            let is_set = |point: &[u8; 32]| point[bit / 8] >> (7 - bit % 8) & 1 == 1;
+            let (ones, zeros): (Vec<_>, Vec<_>) = leaves.iter().copied().partition(|(point, _)| is_set(point));
+            Domain::Branch.pair(by_definition(&zeros, bit + 1), by_definition(&ones, bit + 1))
+        }
+    }
+}
+
+fn point(seed: u16) -> [u8; 32] {
+    // Few different first bytes, so that long shared prefixes occur.
+    let mut point = [0; 32];
+    point[1] = (seed >> 8) as u8 & 3;
+    point[20] = seed as u8 & 15;
+    point[31] = (seed >> 4) as u8 & 1;
+    point
+}
+
+fn steps() -> impl Strategy<Value = Vec<(u16, Option<u8>)>> {
+    proptest::collection::vec((any::<u16>(), proptest::option::of(any::<u8>())), 0..80)
+}
+
+proptest! {
+    #[test]
+    fn any_history_gives_the_digest_of_the_definition(steps in steps()) {
+        let (mut trie, mut model) = (Trie::new(), BTreeMap::new());
+        for (seed, value) in steps {
+            let at = point(seed);
+            let before = match value {
+                Some(value) => {
+                    let digest = Digest::of(&[value]);
+                    let old = trie.insert(Arc::new(Plain(at, digest)));
+                    (old.map(|leaf| leaf.1), model.insert(at, digest))
+                }
+                None => (trie.remove(&at).map(|leaf| leaf.1), model.remove(&at)),
+            };
+            assert_eq!(before.0, before.1);
+            assert_eq!(trie.len(), model.len());
+            assert_eq!(trie.find(&at).map(|leaf| leaf.1), model.get(&at).copied());
+            let leaves: Vec<_> = model.iter().collect();
+            assert_eq!(trie.root(), by_definition(&leaves, 0));
+        }
+    }
+
+    #[test]
+    fn a_partition_has_the_digest_of_its_own_leaves(seeds in proptest::collection::vec(any::<[u8; 3]>(), 0..60)) {
+        let (mut trie, mut model) = (Trie::new(), BTreeMap::new());
+        for [a, b, c] in seeds {
+            let mut at = [c; 32];
+            (at[0], at[1]) = (a & 1, b & 0x1f);
+            let digest = Digest::of(&at);
+            trie.insert(Arc::new(Plain(at, digest)));
+            model.insert(at, digest);
+        }
+        for partition in 0..1 << 7 {
+            let own = |at: &[u8; 32]| u16::from_be_bytes([at[0], at[1]]) >> 2 == partition;
+            let leaves: Vec<_> = model.iter().filter(|(at, _)| own(at)).collect();
+            assert_eq!(trie.partition(partition), by_definition(&leaves, PARTITION_BITS));
+        }
+    }
+}
+
+#[test]
+fn a_clone_keeps_what_it_had() {
+    let mut trie = Trie::new();
+    for seed in 0..200 {
+        trie.insert(Arc::new(Plain(*Digest::of(&[seed]).0.as_ref(), Digest::of(&[seed]))));
+    }
+    let (before, root) = (trie.clone(), trie.root());
+    for seed in 0..100 {
+        trie.remove(&Digest::of(&[seed]).0);
+    }
+    assert_eq!((before.root(), before.len()), (root, 200));
+    assert_ne!(trie.root(), root);
+}

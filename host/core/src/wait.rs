@@ -1,0 +1,125 @@
+//! An entry on its way to its outcome.
+
+use std::sync::Arc;
+
+use crate::change::Change;
+use crate::effect::{Held, Millis};
+use crate::entry::Entry;
+use crate::fold;
+use crate::state::State;
+use crate::verdict::{Fault, Verdict};
+
+/// An entry that has no outcome yet.
+///
+/// ```text
+///            ask             judged
+///   Fresh ─────────▶ Asked ─────────▶ Judged ──▶ settled
+///     ▲                │
+///     │ due            │ fault, or the blob is lost
+///     └──── Resting ◀──┘
+/// ```
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The entry.
+    pub entry: Arc<Entry>,
+    /// How far it has come.
+    pub stage: Stage,
+    /// How often it faulted.
+    pub tries: u32,
+    /// The latest fault.
+    pub fault: Option<(Fault, String)>,
+}
+
+/// How far an entry has come.
+#[derive(Clone, Debug)]
+pub enum Stage {
+    /// Nothing has been asked.
+    Fresh,
+    /// An answer is expected until then; later it counts as lost and is asked for again.
+    Asked { until: Millis },
+    /// The verdict is here.
+    Judged(Verdict),
+    /// A fault; not to be tried again before then.
+    Resting { until: Millis },
+}
+
+/// What an entry needs next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Its outcome can be decided, with this verdict where one was asked for.
+    Outcome(Option<Verdict>),
+    /// Bytes of blobs.
+    Blobs,
+    /// A verdict.
+    Verdict,
+    /// An answer, which is on its way.
+    Answer,
+    /// Time: it faulted.
+    Rest,
+}
+
+impl Waiting {
+    /// An entry just pulled, or just read back from the store.
+    pub fn new(entry: Arc<Entry>) -> Waiting {
+        Waiting { entry, stage: Stage::Fresh, tries: 0, fault: None }
+    }
+
+    /// What is needed to settle it on `state`, given that nothing earlier is open on its keys. `passed`
+    /// says that its token has been taken already.
+    pub fn need(&self, state: &State, passed: bool, now: Millis) -> Need {
+        let Ok(change) = &self.entry.content else { return Need::Outcome(None) };
+        if !passed && self.is_refused(state) || fold::stands(state, change).is_err() {
+            return Need::Outcome(None);
+        }
+        match &self.stage {
+            Stage::Asked { until } if now < *until => Need::Answer,
+            Stage::Resting { until } if now < *until => Need::Rest,
+            Stage::Judged(verdict) => Need::Outcome(Some(verdict.clone())),
+            Stage::Fresh | Stage::Asked { .. } | Stage::Resting { .. } => fresh_need(state, change),
+        }
+    }
+
+    /// Whether it is refused for what it is or because its token was seen, whatever its keys hold.
+    pub fn is_refused(&self, state: &State) -> bool {
+        match &self.entry.content {
+            Err(_) => true,
+            Ok(change) => change.token.as_ref().is_some_and(|token| state.tokens.first(token).is_some()),
+        }
+    }
+
+    /// When it next wants to be looked at.
+    pub fn deadline(&self) -> Option<Millis> {
+        match self.stage {
+            Stage::Asked { until } | Stage::Resting { until } => Some(until),
+            Stage::Fresh | Stage::Judged(_) => None,
+        }
+    }
+
+    /// Notes a fault and when to try again.
+    pub fn rest(&mut self, until: Millis, fault: Fault, why: String) {
+        self.tries = self.tries.saturating_add(1);
+        self.fault = Some((fault, why));
+        self.stage = Stage::Resting { until };
+    }
+
+    /// How it is shown to people.
+    pub fn shown(&self) -> Held {
+        let edits = self.entry.content.iter().flat_map(|change| &change.edits);
+        Held {
+            revision: self.entry.revision,
+            keys: edits.map(|edit| edit.key.clone()).collect(),
+            fault: self.fault.clone(),
+            tries: self.tries,
+        }
+    }
+}
+
+fn fresh_need(state: &State, change: &Change) -> Need {
+    if change.missing().next().is_some() {
+        Need::Blobs
+    } else if fold::needs_verdict(state, change) {
+        Need::Verdict
+    } else {
+        Need::Outcome(None)
+    }
+}
