@@ -121,6 +121,16 @@ pub enum Step {
     Released(Settled),
 }
 
+impl Step {
+    /// The entry it is about.
+    pub fn entry(&self) -> &Arc<Entry> {
+        match self {
+            Step::Folded(settled) | Step::Released(settled) => &settled.entry,
+            Step::Held(entry) => entry,
+        }
+    }
+}
+
 /// An entry with its outcome.
 #[derive(Clone, Debug)]
 pub struct Settled {

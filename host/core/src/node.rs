@@ -65,6 +65,7 @@ pub struct Node {
     reported: Option<Millis>,
     source: Option<Lost>,
     store: Option<Lost>,
+    alarms: u64,
     is_stopping: bool,
     /// Collected while one event is handled, so that one ask carries them all.
     asks: Vec<Arc<Entry>>,
@@ -101,6 +102,7 @@ impl Node {
             reported: None,
             source: None,
             store: None,
+            alarms: 0,
             is_stopping: false,
             asks: Vec::new(),
             effects: Vec::new(),
@@ -152,6 +154,16 @@ impl Node {
     /// Whether everything folded is on disk and nothing is left to fold.
     pub fn is_settled(&self) -> bool {
         self.line.is_empty() && self.steps.is_empty() && matches!(self.batch, Writing::Nothing)
+    }
+
+    /// Whether everything folded is on disk.
+    pub fn is_durable(&self) -> bool {
+        self.steps.is_empty() && matches!(self.batch, Writing::Nothing)
+    }
+
+    /// Rises whenever [`Node::standing`] has something new to say beside the state.
+    pub fn alarms(&self) -> u64 {
+        self.alarms
     }
 
     /// Where this host stands, for those who ask it directly.
@@ -238,7 +250,9 @@ impl Node {
         match result {
             Ok(()) => {
                 self.batch = Writing::Nothing;
-                self.store = None;
+                if self.store.take().is_some() {
+                    self.alarm(now);
+                }
                 self.served = batch.state.clone();
                 self.effects.push(Effect::Install(batch));
                 self.want_report(now);
@@ -247,7 +261,7 @@ impl Node {
                 self.store = Some(lost);
                 let until = now + self.settings.pause_ms(failures);
                 self.batch = Writing::Resting { batch, until, failures: failures.saturating_add(1) };
-                self.want_report(now);
+                self.alarm(now);
             }
         }
     }
@@ -258,10 +272,17 @@ impl Node {
     }
 
     fn note_source(&mut self, now: Millis, source: Option<Lost>) {
-        if self.source.is_some() != source.is_some() {
-            self.want_report(now);
-        }
+        let has_changed = self.source.is_some() != source.is_some();
         self.source = source;
+        if has_changed {
+            self.alarm(now);
+        }
+    }
+
+    /// Something people should know has begun or ended.
+    fn alarm(&mut self, now: Millis) {
+        self.alarms += 1;
+        self.want_report(now);
     }
 
     fn want_report(&mut self, now: Millis) {

@@ -10,6 +10,7 @@ pub mod conformance;
 pub mod drive;
 pub mod hub;
 pub mod memory;
+mod meter;
 pub mod ports;
 
 pub use drive::{Host, Ports, Running};

@@ -118,19 +118,18 @@ impl Node {
         fold::hold(&mut self.state, &waiting.entry);
         self.push_step(Step::Held(waiting.entry.clone()));
         self.held.insert(waiting.entry.revision, waiting);
-        self.want_report(now);
+        self.alarm(now);
     }
 
     fn release(&mut self, now: Millis, revision: Revision, verdict: Option<Verdict>) {
         let Some(Waiting { entry, .. }) = self.held.remove(&revision) else { return };
         let outcome = fold::release(&mut self.state, &entry, verdict.clone());
         self.push_step(Step::Released(Settled { entry, verdict, outcome }));
-        self.want_report(now);
+        self.alarm(now);
     }
 
     fn push_step(&mut self, step: Step) {
-        let (Step::Folded(Settled { entry, .. }) | Step::Held(entry) | Step::Released(Settled { entry, .. })) = &step;
-        self.unpersisted_bytes += entry.bytes();
+        self.unpersisted_bytes += step.entry().bytes();
         self.steps.push(step);
     }
 

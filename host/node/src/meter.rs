@@ -1,0 +1,94 @@
+//! What the drive loop counts. Names and labels are documented in `docs/OPERATING.md`; a key is never a label.
+
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use sluice_core::{Batch, Event, Outcome, Step};
+use tracing::{info, warn};
+
+use crate::hub::wall_ms;
+
+/// Handles made once, so that counting costs an atomic addition.
+pub struct Meter {
+    fold_seconds: Histogram,
+    propagation_seconds: Histogram,
+    revision_seconds: Gauge,
+    keys: Gauge,
+    held: Gauge,
+    source_faults: Counter,
+    store_faults: Counter,
+    is_away: bool,
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Meter {
+            fold_seconds: histogram!("sluice_fold_seconds"),
+            propagation_seconds: histogram!("sluice_propagation_seconds"),
+            revision_seconds: gauge!("sluice_revision_timestamp_seconds"),
+            keys: gauge!("sluice_keys"),
+            held: gauge!("sluice_held_entries"),
+            source_faults: counter!("sluice_faults_total", "kind" => "source"),
+            store_faults: counter!("sluice_faults_total", "kind" => "store"),
+            is_away: false,
+        }
+    }
+}
+
+impl Meter {
+    /// Counts what went wrong, and says it once.
+    pub fn seen(&mut self, event: &Event) {
+        match event {
+            Event::Pulled { result: Err(lost), .. } => {
+                self.source_faults.increment(1);
+                if !std::mem::replace(&mut self.is_away, true) {
+                    warn!(why = %lost.0, "log out of reach, serving on");
+                }
+            }
+            Event::Pulled { result: Ok(_), .. } => {
+                if std::mem::replace(&mut self.is_away, false) {
+                    info!("log in reach again");
+                }
+            }
+            Event::Persisted { result: Err(lost), .. } => {
+                self.store_faults.increment(1);
+                tracing::error!(why = %lost.0, "batch not written, serving what is on disk");
+            }
+            Event::Judged(answers) => answers.iter().for_each(|answer| {
+                if let Err((fault, why)) = &answer.result {
+                    counter!("sluice_faults_total", "kind" => fault.to_string()).increment(1);
+                    warn!(revision = %answer.revision, %fault, %why, "validators could not tell, holding the change");
+                }
+            }),
+            Event::Fetched { .. } | Event::Persisted { .. } | Event::Reported | Event::Tick | Event::Stop => (),
+        }
+    }
+
+    /// Counts the time one event took.
+    pub fn folded(&self, took: Duration) {
+        self.fold_seconds.record(took);
+    }
+
+    /// Counts what a batch came to.
+    pub fn installed(&self, batch: &Batch) {
+        let settled = batch.steps.iter().filter_map(|step| match step {
+            Step::Folded(settled) | Step::Released(settled) => Some(settled),
+            Step::Held(_) => None,
+        });
+        let mut applied = 0;
+        for settled in settled {
+            match &settled.outcome {
+                Outcome::Applied(_) => applied += 1,
+                outcome @ (Outcome::Staged | Outcome::Refused(_)) => {
+                    counter!("sluice_entries_total", "outcome" => outcome.class()).increment(1);
+                    tracing::debug!(revision = %settled.entry.revision, outcome = outcome.class(), "not applied");
+                }
+            }
+        }
+        counter!("sluice_entries_total", "outcome" => "applied").increment(applied);
+        self.propagation_seconds.record(wall_ms().saturating_sub(batch.state.cursor.ms) as f64 / 1000.0);
+        self.revision_seconds.set(batch.state.cursor.ms as f64 / 1000.0);
+        self.keys.set(batch.state.len() as f64);
+        self.held.set(batch.state.held.len() as f64);
+    }
+}
