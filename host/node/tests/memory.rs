@@ -1,0 +1,106 @@
+//! The in-memory ports pass the suites, and a node runs on them from publish to served.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluice_core::{Cause, Entry, Fault, Key, Outcome, Refusal, Settings, State, Verdict};
+use sluice_node::hub::Fate;
+use sluice_node::memory::{FnJudge, MemoryBlobs, MemoryLog, MemoryReports, MemoryStore, accept_all};
+use sluice_node::{Host, Hub, Judge, Ports, Running, conformance};
+
+const WAIT: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn the_memory_log_is_a_log() {
+    conformance::log(Arc::new(MemoryLog::default())).await;
+}
+
+#[tokio::test]
+async fn the_memory_blobs_are_blobs() {
+    conformance::blobs(Arc::new(MemoryBlobs::default())).await;
+}
+
+struct Rig {
+    log: Arc<MemoryLog>,
+    store: Arc<MemoryStore>,
+    reports: Arc<MemoryReports>,
+    hub: Arc<Hub>,
+    running: Running,
+}
+
+fn rig(judge: impl Judge + 'static) -> Rig {
+    let (log, store, reports) = (Arc::default(), Arc::default(), Arc::default());
+    let hub = Arc::new(Hub::new(State::default()));
+    let ports = Ports {
+        log: Arc::clone(&log) as _,
+        blobs: Arc::new(MemoryBlobs::default()),
+        reports: Arc::clone(&reports) as _,
+        judge: Arc::new(judge),
+        store: Arc::clone(&store) as _,
+    };
+    let host = Host { settings: Settings::default(), state: State::default(), ports, hub: hub.clone() };
+    let running = host.start(tokio::runtime::Handle::current()).unwrap();
+    Rig { log, store, reports, hub, running }
+}
+
+fn key(text: &str) -> Key {
+    Key::parse(text.as_bytes()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_is_served_persisted_and_reported() {
+    let rig = rig(accept_all());
+    let revision = rig.log.write(&[("put:a", "1"), ("put:b", "2")]);
+    let fate = rig.hub.settled(revision, WAIT).await;
+    assert!(matches!(fate, Fate::Settled(Outcome::Applied(_))), "{fate:?}");
+    let served = rig.hub.view().state.clone();
+    assert_eq!(served.item(&key("a")).unwrap().bytes, "1");
+    assert_eq!(rig.hub.touched_since(revision, "").unwrap().len(), 2);
+    rig.running.stop().await;
+    assert_eq!(rig.store.state().root(), served.root());
+    assert!(rig.reports.latest().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_change_leaves_the_old_value_and_a_fault_holds_only_its_keys() {
+    let judge = FnJudge(|entry: &Entry, _: &State| {
+        let text = String::from_utf8_lossy(&entry.fields[0].1).into_owned();
+        match text.as_str() {
+            "bad" => Ok(Verdict::Reject(Cause::Verdict, Arc::new([]))),
+            "sick" => Err((Fault::Time, "too slow".to_owned())),
+            _ => Ok(Verdict::accept()),
+        }
+    });
+    let rig = rig(judge);
+    rig.log.write(&[("put:_sluice/validators/v", "{}")]);
+    rig.log.write(&[("put:a", "good")]);
+    let bad = rig.log.write(&[("put:a", "bad")]);
+    let sick = rig.log.write(&[("put:s", "sick")]);
+    let behind = rig.log.write(&[("put:s", "good")]);
+    let other = rig.log.write(&[("put:b", "good")]);
+    assert!(matches!(rig.hub.settled(other, WAIT).await, Fate::Settled(Outcome::Applied(_))));
+    assert!(matches!(rig.hub.fate(bad), Fate::Settled(Outcome::Refused(Refusal::Rejected(..)))));
+    let served = rig.hub.view().state.clone();
+    assert_eq!(served.item(&key("a")).unwrap().bytes, "good");
+    assert_eq!(served.item(&key("s")), None);
+    assert_eq!(served.held.keys().copied().collect::<Vec<_>>(), [sick, behind]);
+    rig.running.stop().await;
+}
+
+#[test]
+fn the_memory_store_is_a_store() {
+    struct Shared(Arc<MemoryStore>, u64);
+    impl sluice_node::Store for Shared {
+        fn persist(&self, batch: &sluice_core::Batch) -> Result<(), sluice_core::Lost> {
+            let shifted = sluice_core::Batch { number: batch.number + self.1, ..batch.clone() };
+            self.0.persist(&shifted)
+        }
+    }
+    let kept = Arc::new(MemoryStore::default());
+    let mut opened = 0;
+    conformance::store(|| {
+        // A process that starts counts its batches from one again.
+        opened += 1;
+        (Box::new(Shared(kept.clone(), opened * 100)), kept.state())
+    });
+}
