@@ -18,10 +18,12 @@ pub const INLINE_BYTES_MAX: usize = 1 << 20;
 pub const BLOB_BYTES_MAX: u64 = 64 << 20;
 /// Most fields of one entry: a bound on the work one entry can ask for.
 pub const FIELDS_MAX: usize = 16_384;
-/// Most bytes of all inline values of one entry together, so that a batch of entries has a bound.
+/// Most bytes of all names and values of one entry together, so that a batch of entries has a bound.
 pub const ENTRY_BYTES_MAX: usize = 32 << 20;
 /// Longest author, reason or `x-…` value, in bytes: they are kept with refusals and shown to people.
 pub const NOTE_BYTES_MAX: usize = 4096;
+/// Longest name of an `x-…` field, in bytes: names of other fields are bounded by their keys.
+pub const NAME_BYTES_MAX: usize = 256;
 /// Longest idempotency token, in bytes: every host remembers many of them.
 pub const TOKEN_BYTES_MAX: usize = 128;
 
@@ -33,7 +35,7 @@ const KNOWN: [&str; 8] = ["put:", "put-blob:", "del:", "type:", "base:", "author
 /// Why an entry asks for nothing: the field at fault and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
-    /// The field's name, escaped and shortened.
+    /// The field's name, escaped and shortened; empty when it is the entry as a whole.
     pub field: String,
     /// What is wrong, with the remedy.
     pub why: String,
@@ -41,7 +43,10 @@ pub struct Malformed {
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "field \"{}\": {}", self.field, self.why)
+        match self.field.as_str() {
+            "" => f.write_str(&self.why),
+            field => write!(f, "field \"{field}\": {}", self.why),
+        }
     }
 }
 
@@ -53,7 +58,7 @@ pub fn decode(fields: &[(Bytes, Bytes)], hashes: &[Digest]) -> Result<Change, Ma
     if fields.len() > FIELDS_MAX {
         return Err(malformed("", format!("the entry has {} fields: split it, at most {FIELDS_MAX}", fields.len())));
     }
-    let total: usize = fields.iter().map(|(_, value)| value.len()).sum();
+    let total: usize = fields.iter().map(|(name, value)| name.len() + value.len()).sum();
     if total > ENTRY_BYTES_MAX {
         return Err(malformed("", format!("the entry has {total} bytes: use put-blob, at most {ENTRY_BYTES_MAX}")));
     }
@@ -80,6 +85,9 @@ struct Draft {
 impl Draft {
     fn field(&mut self, name: &Bytes, value: &Bytes, hash: Digest) -> Result<(), String> {
         let text = std::str::from_utf8(name).map_err(|_| "the name is not UTF-8".to_owned())?;
+        if text.starts_with("x-") {
+            return self.extra(text, value);
+        }
         match text.split_once(':') {
             Some(("put", key)) => self.edit(key, put_inline(value, hash)?),
             Some(("put-blob", key)) => self.edit(key, put_blob(value)?),
@@ -127,7 +135,6 @@ impl Draft {
             "reason" => &mut self.reason,
             "token" => return self.token(value),
             "tick" => return Err("ticks are not supported yet: leave the field out".to_owned()),
-            _ if name.starts_with("x-") => return self.extra(name, value),
             _ => return Err(unknown(name, name)),
         };
         let text = std::str::from_utf8(value).map_err(|_| "the value is not UTF-8".to_owned())?;
@@ -151,6 +158,9 @@ impl Draft {
 
     fn extra(&mut self, name: &str, value: &Bytes) -> Result<(), String> {
         bounded(value, NOTE_BYTES_MAX)?;
+        if name.len() > NAME_BYTES_MAX {
+            return Err(format!("the name has {} bytes: at most {NAME_BYTES_MAX}", name.len()));
+        }
         self.extras.push((name.into(), value.clone()));
         Ok(())
     }
@@ -166,7 +176,7 @@ impl Draft {
         }
         if let Some(key) = self.types.keys().next() {
             let why = "there is no put of this key in the entry: leave the type out, or add the put".to_owned();
-            return Err(malformed(&format!("type:{key}"), why));
+            return Err(malformed_bytes(format!("type:{key}").as_bytes(), why));
         }
         Ok(Change {
             edits: self.edits,
@@ -213,9 +223,7 @@ fn unknown(name: &str, verb: &str) -> String {
     if LATER.contains(&verb) {
         return "not supported yet: leave the field out".to_owned();
     }
-    let near = KNOWN.iter().filter(|known| distance(verb, known.trim_end_matches(':')) <= 2);
-    let near = near.min_by_key(|known| distance(verb, known.trim_end_matches(':')));
-    match near {
+    match meant(verb) {
         Some(known) if known.ends_with(':') && !name.contains(':') => {
             format!("unknown field: \"{known}\" takes a key, as in {known}app/limits")
         }
@@ -224,6 +232,15 @@ fn unknown(name: &str, verb: &str) -> String {
                  or x-… for your own"
             .to_owned(),
     }
+}
+
+/// The known field a mistyped one was most likely meant to be. A short word must be nearer than a long
+/// one: "set" is two letters from "del", and whoever writes it means anything but that.
+fn meant(verb: &str) -> Option<&'static str> {
+    let verb = verb.to_ascii_lowercase();
+    let far = |known: &str| distance(&verb, known.trim_end_matches(':'));
+    let near = KNOWN.into_iter().filter(|known| far(known) <= if known.len() > 4 { 2 } else { 1 });
+    near.min_by_key(|known| far(known))
 }
 
 /// Edit distance (Wagner and Fischer 1974) of two short words; long ones are simply far apart.
