@@ -74,6 +74,16 @@ pub struct BlobRef {
     pub length: u64,
 }
 
+impl Content {
+    /// How many bytes the value has, wherever they are.
+    pub fn length(&self) -> u64 {
+        match self {
+            Content::Here(bytes) => bytes.len() as u64,
+            Content::At(blob) => blob.length,
+        }
+    }
+}
+
 impl Change {
     /// Every key this change writes or looks at: two changes with none in common can be judged in any order.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
@@ -85,11 +95,19 @@ impl Change {
         self.edits.iter().any(|edit| edit.key.is_reserved())
     }
 
+    /// The new values.
+    pub fn puts(&self) -> impl Iterator<Item = &Put> {
+        self.edits.iter().filter_map(|edit| match &edit.action {
+            Action::Put(put) => Some(put),
+            Action::Delete => None,
+        })
+    }
+
     /// The blobs whose bytes are still missing.
     pub fn missing(&self) -> impl Iterator<Item = BlobRef> {
-        self.edits.iter().filter_map(|edit| match &edit.action {
-            Action::Put(Put { content: Content::At(blob), .. }) => Some(*blob),
-            Action::Put(Put { content: Content::Here(_), .. }) | Action::Delete => None,
+        self.puts().filter_map(|put| match &put.content {
+            Content::At(blob) => Some(*blob),
+            Content::Here(_) => None,
         })
     }
 

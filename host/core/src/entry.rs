@@ -37,9 +37,14 @@ impl Entry {
         Domain::Chain.pair(chain, self.digest)
     }
 
-    /// Roughly what it holds in memory, in bytes.
+    /// Roughly what it holds in memory once its blobs are there, in bytes; the same before and after.
     pub fn bytes(&self) -> usize {
-        self.fields.iter().map(|(name, value)| name.len() + value.len() + 64).sum::<usize>() + 128
+        let fields: usize = self.fields.iter().map(|(name, value)| name.len() + value.len() + 64).sum();
+        let inline = self.fields.iter().filter(|(name, _)| name.starts_with(b"put:"));
+        let inline: usize = inline.map(|(_, value)| value.len()).sum();
+        let puts: u64 = self.content.iter().flat_map(Change::puts).map(|put| put.content.length()).sum();
+        // What a put holds beyond its field came, or is to come, from a blob.
+        fields + (puts as usize).saturating_sub(inline) + 128
     }
 }
 

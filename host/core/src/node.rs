@@ -21,6 +21,7 @@
 mod advance;
 mod settings;
 mod waiter;
+mod writing;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use bytes::Bytes;
 
 use crate::change::BlobRef;
 use crate::digest::Digest;
-use crate::effect::{Batch, Effect, Event, Held, Judged, Lost, Millis, Standing, Step};
+use crate::effect::{Effect, Event, Held, Judged, Lost, Millis, Standing, Step};
 use crate::entry::Entry;
 use crate::revision::Revision;
 use crate::state::State;
@@ -39,6 +40,7 @@ use crate::wait::{Stage, Waiting};
 
 pub use settings::Settings;
 use waiter::Waiter;
+use writing::Writing;
 
 /// The state machine of one host. See the module's drawing.
 pub struct Node {
@@ -52,6 +54,7 @@ pub struct Node {
     line_bytes: usize,
     /// The first `scanned` entries of the line have been looked at ahead and stand in `touched`.
     scanned: usize,
+    scanned_bytes: usize,
     touched: Touched,
     /// Entries that stepped aside; the same set as `state.held`.
     held: BTreeMap<Revision, Waiting>,
@@ -72,13 +75,6 @@ pub struct Node {
     effects: Vec<Effect>,
 }
 
-/// The batch on its way to the disk.
-enum Writing {
-    Nothing,
-    Open { batch: Arc<Batch>, until: Millis, failures: u32 },
-    Resting { batch: Arc<Batch>, until: Millis, failures: u32 },
-}
-
 impl Node {
     /// A node that goes on from what its store had, with the effects that start it.
     pub fn start(settings: Settings, state: State, now: Millis) -> (Node, Vec<Effect>) {
@@ -90,6 +86,7 @@ impl Node {
             line: VecDeque::new(),
             line_bytes: 0,
             scanned: 0,
+            scanned_bytes: 0,
             touched: Touched::default(),
             held,
             steps: Vec::new(),
@@ -174,7 +171,7 @@ impl Node {
 
     fn on_pulled(&mut self, now: Millis, after: Revision, result: Result<Vec<Arc<Entry>>, Lost>) {
         // A late or doubled answer: what it holds has been taken, or is being pulled again.
-        if after != self.newest() {
+        if after != self.newest() || self.is_stopping {
             return;
         }
         match result {
@@ -205,13 +202,16 @@ impl Node {
         });
         let settings = &self.settings;
         let waiting = self.held.values_mut().chain(self.line.iter_mut().take(self.scanned));
-        for waiting in waiting.filter(|waiting| misses(&waiting.entry, blob)) {
-            match &checked {
-                Ok(bytes) => fill(waiting, blob, bytes),
-                Err(why) => {
+        for waiting in waiting.filter(|waiting| waiting.misses(blob)) {
+            match (&checked, &waiting.stage) {
+                (Ok(bytes), _) => waiting.fill(blob, bytes),
+                (Err(why), Stage::Asked { .. }) => {
                     let until = now + settings.pause_ms(waiting.tries);
                     waiting.rest(until, Fault::Missing, format!("blob {}: {why}", blob.digest));
                 }
+                // Another entry asked, or this one rests already: one that waits its turn behind others
+                // must not get a deadline that nobody acts on.
+                (Err(_), Stage::Fresh | Stage::Judged(_) | Stage::Resting { .. }) => (),
             }
         }
     }
@@ -288,28 +288,5 @@ impl Node {
     fn want_report(&mut self, now: Millis) {
         let soonest = self.reported.map_or(now, |last| (last + self.settings.report_min_ms).max(now));
         self.report_due = Some(self.report_due.map_or(soonest, |due| due.min(soonest)));
-    }
-}
-
-fn misses(entry: &Entry, blob: BlobRef) -> bool {
-    entry.content.as_ref().is_ok_and(|change| change.missing().any(|missing| missing == blob))
-}
-
-fn fill(waiting: &mut Waiting, blob: BlobRef, bytes: &Bytes) {
-    let entry = Arc::make_mut(&mut waiting.entry);
-    if let Ok(change) = &mut entry.content {
-        change.fill(blob, bytes);
-        if change.missing().next().is_none() {
-            waiting.stage = Stage::Fresh;
-        }
-    }
-}
-
-impl Writing {
-    fn deadline(&self) -> Option<Millis> {
-        match self {
-            Writing::Nothing => None,
-            Writing::Open { until, .. } | Writing::Resting { until, .. } => Some(*until),
-        }
     }
 }

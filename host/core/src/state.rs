@@ -30,7 +30,7 @@ pub struct State {
     pub chain: Digest,
     /// Idempotency tokens seen lately.
     pub tokens: Tokens,
-    /// The newest refusals, oldest first.
+    /// The newest refusals, in the order of the log.
     pub refused: Vector<Arc<Refused>>,
     /// Entries behind the cursor that this host cannot decide yet, because of a fault.
     pub held: OrdMap<Revision, Arc<Entry>>,
@@ -133,9 +133,11 @@ impl State {
         }
     }
 
-    /// Remembers a refusal, and forgets the oldest when there are too many.
+    /// Remembers a refusal, and forgets the oldest when there are too many. An entry that was held may be
+    /// refused long after newer ones: it takes the place it has in the log, so that all hosts remember alike.
     pub fn remember(&mut self, refused: Arc<Refused>) {
-        self.refused.push_back(refused);
+        let newer = self.refused.iter().rev().take_while(|other| other.revision > refused.revision).count();
+        self.refused.insert(self.refused.len() - newer, refused);
         if self.refused.len() > REFUSED_MAX {
             self.refused.pop_front();
         }

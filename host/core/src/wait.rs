@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::change::Change;
+use bytes::Bytes;
+
+use crate::change::{BlobRef, Change};
 use crate::effect::{Held, Millis};
 use crate::entry::Entry;
 use crate::fold;
@@ -84,6 +86,21 @@ impl Waiting {
         match &self.entry.content {
             Err(_) => true,
             Ok(change) => change.token.as_ref().is_some_and(|token| state.tokens.first(token).is_some()),
+        }
+    }
+
+    /// Whether the bytes of this blob are still missing.
+    pub fn misses(&self, blob: BlobRef) -> bool {
+        self.entry.content.as_ref().is_ok_and(|change| change.missing().any(|missing| missing == blob))
+    }
+
+    /// Takes the bytes of a blob, which the caller has checked.
+    pub fn fill(&mut self, blob: BlobRef, bytes: &Bytes) {
+        if let Ok(change) = &mut Arc::make_mut(&mut self.entry).content {
+            change.fill(blob, bytes);
+            if change.missing().next().is_none() {
+                self.stage = Stage::Fresh;
+            }
         }
     }
 

@@ -62,21 +62,30 @@ impl Node {
         for waiting in self.line.iter_mut().take(self.scanned) {
             if waiting.deadline().is_some_and(|due| now >= due) {
                 let need = waiting.need(&self.state, false, now);
+                // An entry before it took its token meanwhile: nothing is left to ask, and a deadline left
+                // standing in the past would make the caller spin.
+                if matches!(need, Need::Outcome(_)) {
+                    waiting.stage = Stage::Fresh;
+                }
                 ask(waiting, need, until, &mut self.asks, &mut self.effects);
             }
         }
     }
 
-    /// Asks for the verdicts of entries behind the front that have no key in common with an open one.
+    /// Asks for blobs and verdicts of entries behind the front that have no key in common with an open one,
+    /// as far ahead as their blobs fit into the line's bytes.
     fn scan_ahead(&mut self, now: Millis) {
         let mut aside = Touched::default();
         self.held.values().for_each(|waiting| aside.add(&waiting.entry));
         while let Some(next) = self.line.get_mut(self.scanned) {
-            if self.touched.blocks(&next.entry) {
+            let bytes = next.entry.bytes();
+            let has_room = self.scanned == 0 || self.scanned_bytes + bytes <= self.settings.line_bytes_max;
+            if !has_room || self.touched.blocks(&next.entry) {
                 return;
             }
             self.touched.add(&next.entry);
             self.scanned += 1;
+            self.scanned_bytes += bytes;
             if next.is_refused(&self.state) || aside.blocks(&next.entry) {
                 continue;
             }
@@ -135,9 +144,11 @@ impl Node {
 
     fn pop_front(&mut self) -> Waiting {
         let waiting = self.line.pop_front().expect("the caller has just looked at the front");
-        self.line_bytes -= waiting.entry.bytes();
+        let bytes = waiting.entry.bytes();
+        self.line_bytes -= bytes;
         if self.scanned > 0 {
             self.scanned -= 1;
+            self.scanned_bytes -= bytes;
             self.touched.remove(&waiting.entry);
         }
         waiting
