@@ -1,1 +1,46 @@
 //! The validators of this repository, built for wasm and wrapped as components.
+
+macro_rules! component {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".wasm"))
+    };
+}
+
+/// Refuses numbers outside their bounds.
+pub const BOUNDS: &[u8] = component!("bounds");
+/// Judges documents by a JSON Schema.
+pub const JSON_SCHEMA: &[u8] = component!("json-schema");
+/// The validators people use, by the names they use.
+pub const ALL: &[(&str, &[u8])] = &[("bounds", BOUNDS), ("json-schema", JSON_SCHEMA)];
+
+/// Validators that mean harm, for the tests of a host.
+pub mod fixtures {
+    /// Loops for ever.
+    pub const NEVER_ENDS: &[u8] = component!("never_ends");
+    /// Allocates for ever.
+    pub const EATS_MEMORY: &[u8] = component!("eats_memory");
+    /// Recurses for ever.
+    pub const RECURSES: &[u8] = component!("recurses");
+    /// Panics.
+    pub const TRAPS: &[u8] = component!("traps");
+    /// Returns 25 MB of findings.
+    pub const SAYS_TOO_MUCH: &[u8] = component!("says_too_much");
+    /// Rejects with a thousand findings full of control characters and keys nobody edited.
+    pub const LIES: &[u8] = component!("lies");
+    /// Accepts its first change only, if instances were ever used twice.
+    pub const REMEMBERS: &[u8] = component!("remembers");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_validator_is_a_component_of_sensible_size() {
+        for (name, bytes) in ALL {
+            assert_eq!(&bytes[..8], b"\0asm\x0d\0\x01\0", "{name} is not a component");
+            assert!(bytes.len() < 8 << 20, "{name} has {} bytes", bytes.len());
+        }
+        assert!(BOUNDS.len() < 256 << 10, "the seven-line example has {} bytes", BOUNDS.len());
+    }
+}

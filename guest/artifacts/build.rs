@@ -1,0 +1,114 @@
+//! Builds every validator of this repository for wasm and wraps each as a component.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use wit_component::ComponentEncoder;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+/// What a change in here makes us build again, from the root of the repository.
+const SOURCES: [&str; 6] =
+    ["wit", "guest/sdk", "guest/validators", "guest/fixtures", "Cargo.lock", "guest/artifacts/build.rs"];
+/// Bytes of stack. A fresh instance clears its stack, so a small one is faster; only recursion needs more.
+const STACK: usize = 64 << 10;
+/// A schema and a document nest, and are walked by recursion.
+const STACK_RECURSIVE: usize = 1 << 20;
+const FIXTURES: [&str; 7] =
+    ["never_ends", "eats_memory", "recurses", "traps", "says_too_much", "lies", "remembers"];
+
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+fn main() {
+    if let Err(error) = build() {
+        // cargo shows what goes to stderr when a build script fails
+        eprintln!("error: {error}");
+        std::process::exit(1);
+    }
+}
+
+fn build() -> Outcome {
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../..").canonicalize()?;
+    for source in SOURCES {
+        println!("cargo::rerun-if-changed={}", root.join(source).display());
+    }
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let nest = Nest { target: target_folder(&out), root };
+    nest.has_target()?;
+
+    nest.cargo(&["build", "--package=bounds", "--lib"], STACK)?;
+    nest.cargo(&["build", "--package=json-schema", "--lib"], STACK_RECURSIVE)?;
+    nest.cargo(&["build", "--package=sluice-fixtures", "--examples"], STACK)?;
+
+    let built = nest.target.join(TARGET).join("guest");
+    wrap(&built.join("bounds.wasm"), &out.join("bounds.wasm"))?;
+    wrap(&built.join("json_schema.wasm"), &out.join("json-schema.wasm"))?;
+    for name in FIXTURES {
+        wrap(&built.join(format!("examples/{name}.wasm")), &out.join(format!("{name}.wasm")))?;
+    }
+    Ok(())
+}
+
+/// A cargo inside cargo. It has its own target folder, for the outer one holds the lock of its own.
+struct Nest {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Nest {
+    fn has_target(&self) -> Outcome {
+        let mut rustc = Command::new("rustc");
+        clear(&mut rustc);
+        let libraries = rustc.current_dir(&self.root).args(["--print=target-libdir", "--target", TARGET]).output()?;
+        let folder = String::from_utf8(libraries.stdout)?;
+        if libraries.status.success() && Path::new(folder.trim()).is_dir() {
+            return Ok(());
+        }
+        Err(format!("validators are built for {TARGET}, which is not installed: rustup target add {TARGET}").into())
+    }
+
+    fn cargo(&self, arguments: &[&str], stack: usize) -> Outcome {
+        let mut cargo = Command::new(env::var_os("CARGO").ok_or("cargo did not say where it is")?);
+        clear(&mut cargo);
+        let flags = [format!("-Clink-arg=-zstack-size={stack}"), "--cfg=getrandom_backend=\"custom\"".into()];
+        let status = cargo
+            .current_dir(&self.root)
+            .args(arguments)
+            .args(["--profile=guest", "--target", TARGET, "--target-dir"])
+            .arg(&self.target)
+            .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
+            .status()?;
+        if status.success() { Ok(()) } else { Err(format!("cargo {} failed", arguments.join(" ")).into()) }
+    }
+}
+
+/// Takes from a nested command what the outer cargo says about the host build: flags, wrappers (clippy's
+/// among them), target folder. What says where packages come from stays.
+fn clear(command: &mut Command) {
+    const KEPT: [&str; 5] = ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTR", "CARGO_TERM_"];
+    const CLEARED: [&str; 3] = ["CARGO", "RUSTC", "RUSTFLAGS"];
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
+        if starts(&CLEARED) && !starts(&KEPT) {
+            command.env_remove(&name);
+        }
+    }
+}
+
+/// A folder that all profiles share, so that a release build after a test need not build the guests again.
+fn target_folder(out: &Path) -> PathBuf {
+    let profile = out.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "build"));
+    match profile.and_then(Path::parent).and_then(Path::parent) {
+        Some(target) => target.join("guests"),
+        None => out.join("guests"),
+    }
+}
+
+fn wrap(module: &Path, component: &Path) -> Outcome {
+    let module = fs::read(module).map_err(|error| format!("{}: {error}", module.display()))?;
+    let bytes = ComponentEncoder::default().validate(true).module(&module)?.encode()?;
+    fs::write(component, bytes)?;
+    Ok(())
+}
