@@ -196,9 +196,7 @@ impl Node {
     fn on_fetched(&mut self, now: Millis, blob: BlobRef, result: Result<Bytes, Lost>) {
         let checked = result.map_err(|lost| lost.0).and_then(|bytes| {
             let is_right = bytes.len() as u64 == blob.length && Digest::of(&bytes) == blob.digest;
-            is_right
-                .then_some(bytes)
-                .ok_or_else(|| format!("blob {} has other bytes than it is named for", blob.digest))
+            is_right.then_some(bytes).ok_or_else(|| "its bytes are not those it is named for".to_owned())
         });
         let settings = &self.settings;
         let waiting = self.held.values_mut().chain(self.line.iter_mut().take(self.scanned));
@@ -290,3 +288,7 @@ impl Node {
         self.report_due = Some(self.report_due.map_or(soonest, |due| due.min(soonest)));
     }
 }
+
+#[cfg(test)]
+#[path = "node_tests.rs"]
+mod tests;

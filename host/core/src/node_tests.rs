@@ -1,0 +1,8 @@
+//! The node as transcripts: events in, effects out.
+
+#[path = "node_tests/scripts.rs"]
+mod scripts;
+#[path = "node_tests/storm.rs"]
+mod storm;
+#[path = "node_tests/table.rs"]
+mod table;

@@ -1,0 +1,207 @@
+//! A node on a table: scripts go in line by line, and what it asks for comes out.
+//!
+//! ```text
+//! log 3 put:a=1 token=t     there is an entry 3-0 with these fields
+//! pulled 0: 1 2 3           the log answers the pull behind 0 with entries 1, 2 and 3; or `pulled 0: lost`
+//! judged 1 2: accept        the validators answer; also reject, fault, and `other` for another entry's digest
+//! fetched pear: pear        the blob named after these bytes comes, with these bytes; or `lost`
+//! persisted 1: ok           the store answers; or `lost`
+//! reported / tick / stop
+//! at 50                     it is 50 ms now
+//! deadline / served / held / values     shows something
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use expect_test::Expect;
+
+use crate::change::BlobRef;
+use crate::digest::Digest;
+use crate::effect::{Batch, Effect, Event, Judged, Lost, Millis, Step};
+use crate::entry::Entry;
+use crate::key::Key;
+use crate::media::Media;
+use crate::node::{Node, Settings};
+use crate::outcome::Outcome;
+use crate::revision::Revision;
+use crate::state::{Item, State};
+use crate::verdict::{Cause, Fault, Verdict};
+
+pub struct Table {
+    pub node: Node,
+    pub now: Millis,
+    log: BTreeMap<u64, Arc<Entry>>,
+    effects: Vec<Effect>,
+}
+
+/// Small bounds that tests can reach; reports only where a script waits for them.
+pub fn settings() -> Settings {
+    Settings {
+        line_entries_max: 8,
+        line_bytes_max: 1 << 20,
+        held_max: 2,
+        pull_wait_ms: 1_000,
+        answer_wait_ms: 2_000,
+        retry_min_ms: 50,
+        retry_max_ms: 400,
+        report_min_ms: 1_000_000,
+        report_max_ms: 2_000_000,
+    }
+}
+
+/// A state in which one validator is bound, so that verdicts are asked for.
+pub fn bound() -> State {
+    let bytes = Bytes::from_static(b"{}");
+    let item = Item { revision: Revision::ZERO, media: Media::BYTES, digest: Digest::of(&bytes), bytes };
+    let mut state = State::default();
+    state.set(&Key::parse(b"_sluice/validators/v").unwrap(), Some(item));
+    state
+}
+
+#[track_caller]
+pub fn check(script: &str, expected: Expect) {
+    check_on(settings(), bound(), script, expected);
+}
+
+#[track_caller]
+pub fn check_on(settings: Settings, state: State, script: &str, expected: Expect) {
+    let (node, effects) = Node::start(settings, state, Millis(0));
+    let mut table = Table { node, now: Millis(0), log: BTreeMap::new(), effects };
+    let mut shown = table.shown();
+    for line in script.split(['\n', ';']).map(str::trim).filter(|line| !line.is_empty()) {
+        let told = table.run(line);
+        if !line.starts_with("log ") {
+            shown += &format!("> {line}\n{told}{}", table.shown());
+        }
+    }
+    expected.assert_eq(&shown);
+}
+
+impl Table {
+    fn run(&mut self, line: &str) -> String {
+        let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let (object, answer) = rest.split_once(':').unwrap_or((rest, ""));
+        let answer = answer.trim();
+        let event = match verb {
+            "log" => return self.append(rest),
+            "at" => {
+                self.now = Millis(number(rest));
+                return String::new();
+            }
+            "deadline" | "served" | "held" | "values" => return self.look(verb),
+            "pulled" => Event::Pulled { after: revision(object), result: self.pulled(answer) },
+            "judged" => Event::Judged(object.split(' ').map(|name| self.judged(name, answer)).collect()),
+            "fetched" => Event::Fetched { blob: blob(object), result: bytes(answer) },
+            "persisted" => Event::Persisted { number: number(object), result: bytes(answer).map(drop) },
+            "reported" => Event::Reported,
+            "tick" => Event::Tick,
+            "stop" => Event::Stop,
+            _ => panic!("not a line of a script: {line}"),
+        };
+        self.effects = self.node.handle(self.now, event);
+        String::new()
+    }
+
+    fn append(&mut self, rest: &str) -> String {
+        let (ms, fields) = rest.split_once(' ').unwrap();
+        let fields = fields.split(' ').map(|field| field.split_once('=').unwrap_or((field, "")));
+        let fields = fields.map(|(name, value)| match name.starts_with("put-blob:") {
+            true => (name, format!("{} {}", Digest::of(value.as_bytes()), value.len())),
+            false => (name, value.to_owned()),
+        });
+        let fields = fields.map(|(name, value)| (Bytes::copy_from_slice(name.as_bytes()), Bytes::from(value)));
+        self.log.insert(number(ms), Arc::new(Entry::read(revision(ms), fields.collect())));
+        String::new()
+    }
+
+    fn pulled(&self, answer: &str) -> Result<Vec<Arc<Entry>>, Lost> {
+        match answer {
+            "lost" => Err(Lost("away".to_owned())),
+            "" => Ok(Vec::new()),
+            names => Ok(names.split(' ').map(|name| self.log[&number(name)].clone()).collect()),
+        }
+    }
+
+    fn judged(&self, name: &str, answer: &str) -> Judged {
+        let digest = if answer == "other" { Digest::ZERO } else { self.log[&number(name)].digest };
+        let result = match answer {
+            "accept" | "other" => Ok(Verdict::accept()),
+            "reject" => Ok(Verdict::Reject(Cause::Verdict, Arc::new([]))),
+            "fault" => Err((Fault::Time, "overloaded".to_owned())),
+            _ => panic!("not a verdict: {answer}"),
+        };
+        Judged { revision: revision(name), digest, result }
+    }
+
+    fn look(&self, verb: &str) -> String {
+        let served = self.node.served();
+        match verb {
+            "deadline" => match self.node.deadline() {
+                Some(due) => format!("  deadline {}\n", due.0),
+                None => "  no deadline\n".to_owned(),
+            },
+            "served" => format!("  served {}\n", served.cursor),
+            "held" => {
+                let held = self.node.standing().held;
+                let shown = held.iter().map(|held| match &held.fault {
+                    Some((fault, why)) => format!("  {} tried {}: {fault}, {why}\n", held.revision, held.tries),
+                    None => format!("  {} waits behind another\n", held.revision),
+                });
+                shown.collect()
+            }
+            _ => {
+                let own = served.range("", None).filter(|(key, _)| !key.is_reserved());
+                own.map(|(key, item)| format!("  {key} = {}\n", item.bytes.escape_ascii())).collect()
+            }
+        }
+    }
+
+    fn shown(&mut self) -> String {
+        self.effects.drain(..).map(|effect| format!("  {}\n", shown(&effect))).collect()
+    }
+}
+
+fn shown(effect: &Effect) -> String {
+    match effect {
+        Effect::Pull { after } => format!("pull {}", after.ms),
+        Effect::Fetch { blob } => format!("fetch {} bytes", blob.length),
+        Effect::Judge(ask) => {
+            let entries: Vec<String> = ask.entries.iter().map(|entry| entry.revision.ms.to_string()).collect();
+            format!("judge {} on {}", entries.join(" "), ask.before.cursor.ms)
+        }
+        Effect::Persist(batch) => format!("persist {}", shown_batch(batch)),
+        Effect::Install(batch) => format!("install #{}", batch.number),
+        Effect::Report(standing) => format!("report {}, {} held", standing.state.cursor.ms, standing.held.len()),
+    }
+}
+
+fn shown_batch(batch: &Batch) -> String {
+    let class = |outcome: &Outcome| outcome.class();
+    let steps = batch.steps.iter().map(|step| match step {
+        Step::Folded(settled) => format!("{} {}", settled.entry.revision.ms, class(&settled.outcome)),
+        Step::Held(entry) => format!("{} held", entry.revision.ms),
+        Step::Released(settled) => format!("{} released {}", settled.entry.revision.ms, class(&settled.outcome)),
+    });
+    format!("#{}: {}", batch.number, steps.collect::<Vec<_>>().join(", "))
+}
+
+pub fn revision(text: &str) -> Revision {
+    text.parse().unwrap()
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().unwrap()
+}
+
+fn blob(text: &str) -> BlobRef {
+    BlobRef { digest: Digest::of(text.as_bytes()), length: text.len() as u64 }
+}
+
+fn bytes(answer: &str) -> Result<Bytes, Lost> {
+    match answer {
+        "lost" => Err(Lost("away".to_owned())),
+        text => Ok(Bytes::copy_from_slice(text.as_bytes())),
+    }
+}
