@@ -1,0 +1,73 @@
+//! The `sluice` binary, run as a person would.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// The binary, with the space its commands are about.
+#[derive(Clone, Debug)]
+pub struct Sluice {
+    redis: String,
+    space: String,
+    cache: PathBuf,
+}
+
+/// What a command printed and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Sluice {
+    /// For a space on a Redis; compiled validators are kept in `cache`.
+    pub fn new(redis: &str, space: &str, cache: &Path) -> Sluice {
+        Sluice { redis: redis.to_owned(), space: space.to_owned(), cache: cache.to_owned() }
+    }
+
+    /// The command with its environment, for those who start it themselves.
+    pub fn command(&self, args: &[&str]) -> Result<Command> {
+        let mut command = Command::new(binary()?);
+        command.args(args).env("SLUICE_REDIS", &self.redis).env("SLUICE_SPACE", &self.space);
+        command.env("XDG_CACHE_HOME", &self.cache).env("USER", "tester").env_remove("SLUICE_HOST");
+        command.stdin(Stdio::null());
+        Ok(command)
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, args: &[&str]) -> Result<Ran> {
+        let output = self.command(args)?.output()?;
+        Ok(Ran::of(&output))
+    }
+
+    /// Runs a command that must end with 0, and gives its stdout.
+    pub fn ok(&self, args: &[&str]) -> Result<String> {
+        let ran = self.run(args)?;
+        anyhow::ensure!(ran.code == 0, "sluice {} ended with {ran:?}", args.join(" "));
+        Ok(ran.stdout)
+    }
+
+    /// Runs a command with `-o json` and reads its answer, whatever the exit code.
+    pub fn json(&self, args: &[&str]) -> Result<Value> {
+        let ran = self.run(&[args, &["-o", "json"]].concat())?;
+        serde_json::from_str(&ran.stdout).with_context(|| format!("sluice {} printed {ran:?}", args.join(" ")))
+    }
+}
+
+impl Ran {
+    fn of(output: &Output) -> Ran {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ran { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+}
+
+/// The binary that was built beside us.
+pub fn binary() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folders = own.ancestors().skip(1).take(3);
+    let found = folders.map(|folder| folder.join("sluice")).find(|path| path.is_file());
+    found.with_context(|| format!("no sluice binary near {}: build it with cargo build -p sluice", own.display()))
+}
