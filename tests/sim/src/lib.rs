@@ -1,1 +1,25 @@
 //! Many nodes in one process from one seed.
+//!
+//! Nothing here waits, and nothing is left to chance but what the seed says: one seed is one history, with
+//! its publishers, its faults and its crashes, and runs the same on every machine. After each step the
+//! [`laws`] are checked against the plain fold of the log. A failure names the seed; running it again with
+//! `storm --seed` shows the steps that led there.
+//!
+//! - [`log`], [`publisher`], [`judge`]: the world that hosts must agree about
+//! - [`host`], [`disk`]: one node with what it has in flight, and what survives its crashes
+//! - [`weather`]: which faults a seed has, and the bugs that can be planted to see them caught
+//! - [`world`], [`carry`]: the agenda of what happens next, and the carrying out of effects
+//! - [`vectors`]: the golden vectors of the protocol
+
+mod carry;
+pub mod disk;
+pub mod host;
+pub mod judge;
+pub mod laws;
+pub mod log;
+pub mod publisher;
+pub mod weather;
+pub mod world;
+
+pub use weather::Bug;
+pub use world::{Failure, Run, Tally, run};

@@ -1,0 +1,150 @@
+//! Carrying out effects, with all that can go wrong on the way there and back.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sluice_core::{Ask, Batch, BlobRef, Effect, Entry, Event, Fault, Judged, Lost, Revision, Verdict};
+
+use crate::judge;
+use crate::laws::{self, Law};
+use crate::weather::Bug;
+use crate::world::{Happening, PULL_ENTRIES_MAX, World};
+
+/// How long a log waits before it looks for news again, in ms, and how often it does.
+const POLL_MS: u64 = 150;
+const POLLS: u8 = 4;
+
+impl World {
+    pub(crate) fn carry_out(&mut self, host: usize, effect: Effect) -> Law {
+        match effect {
+            Effect::Pull { after } => {
+                laws::pulls_are_bounded(&self.hosts[host], &self.log, after)?;
+                self.hosts[host].pull += 1;
+                let pull = self.hosts[host].pull;
+                let pause_ms = self.rng.u64(0..8);
+                self.later(pause_ms, Happening::Read { host, pull, after, polls: POLLS });
+            }
+            Effect::Fetch { blob } => self.fetch(host, blob),
+            Effect::Judge(ask) => self.judge(host, &ask)?,
+            Effect::Persist(batch) => self.persist(host, &batch)?,
+            Effect::Install(batch) => self.install(host, &batch)?,
+            Effect::Report(_) => self.answer(host, Event::Reported),
+        }
+        Ok(())
+    }
+
+    /// The log looks whether there is anything behind `after`.
+    pub(crate) fn read(&mut self, host: usize, pull: u64, after: Revision, polls: u8) -> Law {
+        if self.hosts[host].pull != pull {
+            return Ok(());
+        }
+        if self.weather.is_log_away(self.now) {
+            self.answer(host, Event::Pulled { after, result: Err(away()) });
+            return Ok(());
+        }
+        let limit = self.rng.usize(1..=PULL_ENTRIES_MAX);
+        let mut entries = self.log.read(after, limit);
+        if entries.is_empty() && polls > 0 {
+            self.later(POLL_MS, Happening::Read { host, pull, after, polls: polls - 1 });
+            return Ok(());
+        }
+        if self.run.bug == Bug::EntrySkipped && entries.len() > 2 {
+            entries.remove(1);
+        }
+        self.answer(host, Event::Pulled { after, result: Ok(entries) });
+        Ok(())
+    }
+
+    fn fetch(&mut self, host: usize, blob: BlobRef) {
+        let is_corrupt = self.weather.strikes(&mut self.rng, self.now, self.weather.corrupt);
+        let result = match self.log.blob(blob.digest, self.now) {
+            Some(_) if is_corrupt => Ok(Bytes::from_static(b"other bytes")),
+            Some(bytes) => Ok(bytes.clone()),
+            None => Err(away()),
+        };
+        self.answer(host, Event::Fetched { blob, result });
+    }
+
+    fn judge(&mut self, host: usize, ask: &Ask) -> Law {
+        laws::asks_are_fair(ask, &self.log)?;
+        let answers: Vec<Judged> = ask.entries.iter().map(|entry| self.rule(host, ask, entry)).collect();
+        // Handed to two threads, which answer each in its own time.
+        let half = self.rng.usize(0..=answers.len());
+        let (one, two) = answers.split_at(half);
+        for answers in [one, two] {
+            if !answers.is_empty() {
+                self.answer(host, Event::Judged(answers.to_vec()));
+            }
+        }
+        Ok(())
+    }
+
+    fn rule(&mut self, host: usize, ask: &Ask, entry: &Arc<Entry>) -> Judged {
+        let (revision, digest) = (entry.revision, entry.digest);
+        let faults = self.weather.is_judge_sick(host, self.now)
+            || self.weather.strikes(&mut self.rng, self.now, self.weather.fault);
+        if faults {
+            let result = match self.run.bug {
+                Bug::FaultAccepted => Ok(Verdict::accept()),
+                _ => Err((Fault::Time, "overloaded".to_owned())),
+            };
+            return Judged { revision, digest, result };
+        }
+        let change = entry.content.as_ref().expect("the ask was fair");
+        let verdict = judge::judge(&ask.before, change);
+        self.hosts[host].judged.insert((revision, digest));
+        let verdict = match (self.run.bug, verdict) {
+            (Bug::StaleVerdict, verdict) => self.hosts[host].stale(entry, verdict),
+            (Bug::VerdictIgnored, Verdict::Reject(_, findings)) => Verdict::Accept(findings),
+            (_, verdict) => verdict,
+        };
+        Judged { revision, digest, result: Ok(verdict) }
+    }
+
+    fn persist(&mut self, host: usize, batch: &Arc<Batch>) -> Law {
+        laws::outcomes_agree(batch, &self.log)?;
+        laws::state_is_the_fold(&batch.state, &self.log)?;
+        self.count_held(&batch.steps);
+        let number = batch.number;
+        if self.weather.is_disk_full(host, self.now) {
+            self.answer(host, Event::Persisted { number, result: Err(Lost("disk full".to_owned())) });
+            return Ok(());
+        }
+        self.hosts[host].disk.write(batch)?;
+        match self.run.bug {
+            Bug::InstallBeforePersist => self.hosts[host].served = batch.state.clone(),
+            Bug::EarlyAnswer => self.answer(host, Event::Persisted { number, result: Ok(()) }),
+            _ => (),
+        }
+        let (life, sync_ms) = (self.hosts[host].life, self.rng.u64(1..40));
+        self.later(sync_ms, Happening::Synced { host, life, number });
+        Ok(())
+    }
+
+    fn install(&mut self, host: usize, batch: &Arc<Batch>) -> Law {
+        laws::applied_was_judged(&self.hosts[host], batch, &self.log)?;
+        laws::state_is_the_fold(&batch.state, &self.log)?;
+        if self.run.bug != Bug::InstallBeforePersist {
+            self.hosts[host].served = batch.state.clone();
+        }
+        Ok(())
+    }
+
+    /// Sends an answer on its way: it may be lost, come twice, or come late and so out of order.
+    pub(crate) fn answer(&mut self, host: usize, event: Event) {
+        if self.weather.strikes(&mut self.rng, self.now, self.weather.lost) {
+            return;
+        }
+        let is_doubled = self.weather.strikes(&mut self.rng, self.now, self.weather.doubled);
+        let life = self.hosts[host].life;
+        for _ in 0..=u8::from(is_doubled) {
+            let is_late = self.weather.strikes(&mut self.rng, self.now, self.weather.late);
+            let pause_ms = if is_late { self.rng.u64(500..6_000) } else { self.rng.u64(1..12) };
+            self.later(pause_ms, Happening::Answer { host, life, event: event.clone() });
+        }
+    }
+}
+
+fn away() -> Lost {
+    Lost("away".to_owned())
+}

@@ -1,0 +1,130 @@
+//! What must hold after every step, each law a function. `Err` says which was broken and how.
+
+use std::collections::BTreeSet;
+
+use sluice_core::{Ask, Batch, Change, Item, Key, Millis, Node, Outcome, Revision, State, Step};
+
+use crate::host::{Host, settings};
+use crate::log::Log;
+use crate::world::PULL_ENTRIES_MAX;
+
+/// What a law says when it is broken.
+pub type Law = Result<(), String>;
+
+/// Readers never see an older revision than they have seen, not even across a crash.
+pub fn served_never_falls(host: &Host) -> Law {
+    holds(host.served.index >= host.seen, || format!("served entry {} after entry {}", host.served.index, host.seen))
+}
+
+/// A node looks at everything that is due, so its deadline lies ahead; else its caller would spin.
+pub fn deadline_lies_ahead(node: &Node, now: Millis) -> Law {
+    let due = node.deadline();
+    holds(due.is_none_or(|due| due > now), || format!("the deadline {due:?} is not ahead of {now:?}"))
+}
+
+/// What stepped aside is one set, however it is looked at, and bounded.
+pub fn held_is_one_bounded_set(node: &Node) -> Law {
+    let folded: Vec<Revision> = node.folded().held.keys().copied().collect();
+    let shown: Vec<Revision> = node.standing().held.iter().map(|held| held.revision).collect();
+    holds(folded == shown, || format!("the state holds {folded:?}, the node {shown:?}"))?;
+    holds(folded.len() <= settings().held_max, || format!("{} entries stepped aside", folded.len()))
+}
+
+/// No more is pulled than may be in the line, in the batch being folded and in the one being written.
+pub fn pulls_are_bounded(host: &Host, log: &Log, after: Revision) -> Law {
+    let ahead = (log.place(after) as u64).saturating_sub(host.disk.tip.index);
+    let most = 2 * (settings().line_entries_max + PULL_ENTRIES_MAX) as u64;
+    holds(ahead <= most, || format!("{ahead} entries are pulled and not yet on disk"))
+}
+
+/// Validators see whole changes, no two on one key, and for each the rules and old values that the log
+/// has just before it.
+pub fn asks_are_fair(ask: &Ask, log: &Log) -> Law {
+    let mut keys = BTreeSet::new();
+    for entry in &ask.entries {
+        let at = entry.revision;
+        let Ok(change) = &entry.content else { return Err(format!("{at} is malformed, yet was judged")) };
+        holds(change.missing().next().is_none(), || format!("{at} was judged without its blobs"))?;
+        let Some(before) = log.before(at) else { return Err(format!("{at} is not in the log")) };
+        let own: BTreeSet<&Key> = change.keys().collect();
+        for key in own {
+            holds(keys.insert(key), || format!("{key} is in two changes of one ask"))?;
+            holds(is_same(ask.before.item(key), before.item(key)), || {
+                format!("{at} was judged on {key} at {}", ask.before.revision_of(key))
+            })?;
+        }
+        holds(rules(&ask.before).eq(rules(before)), || format!("{at} was judged under other rules"))?;
+    }
+    Ok(())
+}
+
+/// Every outcome is that of the plain fold.
+pub fn outcomes_agree(batch: &Batch, log: &Log) -> Law {
+    for step in &batch.steps {
+        let (Step::Folded(settled) | Step::Released(settled)) = step else { continue };
+        let at = settled.entry.revision;
+        let Some(line) = log.line(at) else { return Err(format!("{at} is not in the log")) };
+        holds(settled.outcome == line.outcome, || {
+            format!("{at} came to {:?}, not {:?}", settled.outcome, line.outcome)
+        })?;
+    }
+    Ok(())
+}
+
+/// Nothing becomes current whose verdict was needed and never given on this host.
+pub fn applied_was_judged(host: &Host, batch: &Batch, log: &Log) -> Law {
+    for step in &batch.steps {
+        let (Step::Folded(settled) | Step::Released(settled)) = step else { continue };
+        let at = settled.entry.revision;
+        let needs = log.line(at).is_some_and(|line| line.is_judged) && matches!(settled.outcome, Outcome::Applied(_));
+        holds(!needs || host.judged.contains(&(at, settled.entry.digest)), || format!("{at} was never judged"))?;
+    }
+    Ok(())
+}
+
+/// A state is the plain fold of as many entries as it has folded; where entries are held, their keys stand
+/// as they were just before the oldest that touches them, and everything else as if they were not there.
+pub fn state_is_the_fold(state: &State, log: &Log) -> Law {
+    let Some(plain) = log.after(state.index) else { return Err(format!("{} entries were folded", state.index)) };
+    let heads = |state: &State| (state.cursor, state.chain);
+    holds(heads(state) == heads(plain), || format!("at {} with another chain than {}", state.cursor, plain.cursor))?;
+    holds(state.tokens.iter().eq(plain.tokens.iter()), || "the tokens differ".to_owned())?;
+    let settled = plain.refused.iter().filter(|refused| !state.held.contains_key(&refused.revision));
+    holds(state.refused.iter().eq(settled), || "the refusals differ".to_owned())?;
+    if state.held.is_empty() {
+        let sums = |state: &State| (state.root(), state.len(), state.bytes(), state.has_bindings());
+        return holds(sums(state) == sums(plain), || format!("{:?} is not {:?}", sums(state), sums(plain)));
+    }
+    let keys = state.range("", None).chain(plain.range("", None)).map(|(key, _)| key);
+    for key in keys.collect::<BTreeSet<_>>() {
+        let oldest = state.held.values().find(|entry| entry.content.iter().any(|change| touches(change, key)));
+        let expected = oldest.and_then(|entry| log.before(entry.revision)).unwrap_or(plain);
+        let (found, wanted) = (state.item(key), expected.item(key));
+        holds(is_same(found, wanted), || format!("{key} is {found:?}, not {wanted:?}, while others are held"))?;
+    }
+    Ok(())
+}
+
+/// At the end all hosts stand where the plain fold stands.
+pub fn has_arrived(host: &Host, log: &Log) -> bool {
+    host.node.as_ref().is_some_and(|node| {
+        let served = node.served();
+        served.index == log.tip().index && served.held.is_empty() && node.is_settled() && !host.is_stopping
+    })
+}
+
+fn touches(change: &Change, key: &Key) -> bool {
+    change.is_barrier() || change.keys().any(|other| other == key)
+}
+
+fn rules(state: &State) -> impl Iterator<Item = (&Key, &Item)> {
+    state.range("_sluice/", None)
+}
+
+fn is_same(a: Option<&Item>, b: Option<&Item>) -> bool {
+    a == b
+}
+
+fn holds(is_held: bool, why: impl FnOnce() -> String) -> Law {
+    if is_held { Ok(()) } else { Err(why()) }
+}

@@ -1,0 +1,124 @@
+//! Publishers of every kind: careful, mistaken, racing, repeating themselves.
+
+use bytes::Bytes;
+use fastrand::Rng;
+use sluice_core::{Key, Millis, Revision};
+
+use crate::judge::{BROKEN, RULES};
+use crate::log::{Fields, Log};
+
+/// Few enough that publishers get in each other's way.
+const KEYS: [&str; 7] = ["a", "b", "shop/limits.json", "shop/routes", "shop/flags/new", "tls/cert.pem", "z"];
+
+/// Words that sort differently and that rules like or dislike.
+const WORDS: [&str; 6] = ["bad", "low", "middling", "up", "very long indeed", ""];
+
+/// The fields of the next entry. What it says depends on the seed and on what is current now; blobs it
+/// names are stored, some of them late.
+pub fn next(rng: &mut Rng, log: &mut Log, now: Millis) -> Fields {
+    let mut draft = Draft { fields: Vec::new(), rng, log, now };
+    match draft.rng.u8(0..100) {
+        0..14 => draft.rules(),
+        14..22 => draft.mistake(),
+        22.. => draft.values(),
+    }
+    if draft.rng.u8(0..100) < 25 {
+        let token = format!("t{}", draft.rng.u8(0..12));
+        draft.field("token", token.as_bytes());
+    }
+    if draft.rng.bool() {
+        draft.field("author", b"mei");
+        draft.field("x-ticket", b"\x00\xff");
+    }
+    draft.fields
+}
+
+struct Draft<'a> {
+    fields: Fields,
+    rng: &'a mut Rng,
+    log: &'a mut Log,
+    now: Millis,
+}
+
+impl Draft<'_> {
+    /// Puts and deletes of a few keys, sometimes with bases.
+    fn values(&mut self) {
+        let count = *pick(self.rng, &[1, 1, 1, 2, 3]);
+        let mut keys = KEYS.to_vec();
+        self.rng.shuffle(&mut keys);
+        for key in &keys[..count] {
+            self.edit(key);
+        }
+        if self.rng.u8(0..100) < 30 {
+            // Of a key it edits, or of one it only looks at.
+            let key = keys[self.rng.usize(0..=count)];
+            self.base(key);
+        }
+    }
+
+    fn edit(&mut self, key: &str) {
+        let value = format!("{}{}", pick(self.rng, &WORDS), self.rng.u8(0..4));
+        match self.rng.u8(0..10) {
+            0 => self.field(&format!("del:{key}"), b""),
+            1 | 2 => self.blob(key, value),
+            3 => {
+                self.field(&format!("put:{key}"), value.as_bytes());
+                self.field(&format!("type:{key}"), b"text/plain");
+            }
+            _ => self.field(&format!("put:{key}"), value.as_bytes()),
+        }
+    }
+
+    fn blob(&mut self, key: &str, value: String) {
+        let late_ms = *pick(self.rng, &[0, 0, 0, 300, 2_000]);
+        let bytes = Bytes::from(value.repeat(2));
+        let digest = self.log.store(bytes.clone(), self.now + late_ms);
+        self.field(&format!("put-blob:{key}"), format!("{digest} {}", bytes.len()).as_bytes());
+    }
+
+    fn base(&mut self, key: &str) {
+        let key = Key::parse(key.as_bytes()).expect("the keys above are valid");
+        let right = self.log.tip().revision_of(&key);
+        let wrong = Revision { seq: right.seq + 1, ..right };
+        let base = *pick(self.rng, &[right, right, right, wrong, Revision::ZERO]);
+        self.field(&format!("base:{key}"), base.to_string().as_bytes());
+    }
+
+    /// The rules themselves change, sometimes together with a value.
+    fn rules(&mut self) {
+        let name = format!("_sluice/validators/{}", pick(self.rng, &["v", "w"]));
+        match self.rng.u8(0..8) {
+            0 => self.field(&format!("put:{name}"), BROKEN.as_bytes()),
+            1 | 2 => self.field(&format!("del:{name}"), b""),
+            _ => {
+                let rule = pick(self.rng, &RULES);
+                self.field(&format!("put:{name}"), rule.as_bytes());
+            }
+        }
+        if self.rng.u8(0..4) == 0 {
+            self.edit(KEYS[0]);
+        }
+    }
+
+    fn mistake(&mut self) {
+        let (name, value) = *pick(
+            self.rng,
+            &[("putt:a", "1"), ("put:a//b", "1"), ("author", "nobody changes anything"), ("fence:lock", "7"), ("", "")],
+        );
+        if self.rng.bool() {
+            self.field("put:a", b"never");
+        }
+        self.field(name, value.as_bytes());
+        if name == "author" {
+            self.field("author", b"twice");
+        }
+    }
+
+    fn field(&mut self, name: &str, value: &[u8]) {
+        self.fields.push((Bytes::copy_from_slice(name.as_bytes()), Bytes::copy_from_slice(value)));
+    }
+}
+
+fn pick<'a, T>(rng: &mut Rng, from: &'a [T]) -> &'a T {
+    &from[rng.usize(0..from.len())]
+}

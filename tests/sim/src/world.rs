@@ -1,0 +1,305 @@
+//! One history: an agenda of what happens when, and the laws after each step.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+
+use fastrand::Rng;
+use sluice_core::{Effect, Event, Millis, Node, Revision, Step};
+
+use crate::host::Host;
+use crate::laws;
+use crate::log::Log;
+use crate::publisher;
+use crate::weather::{Bug, Weather};
+
+/// Entries in one answer of the log.
+pub const PULL_ENTRIES_MAX: usize = 6;
+
+/// How long after the last fault all hosts may take to come to the same state, in ms.
+const ARRIVAL_MS_MAX: u64 = 30_000;
+
+/// Steps of one history: far more than any takes, so that a bug cannot make the simulator run on.
+const STEPS_MAX: u64 = 400_000;
+
+/// Steps shown of a history that failed.
+const TRACE_LINES: usize = 30;
+
+/// Which history to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// What all chance comes from.
+    pub seed: u64,
+    /// The bug planted.
+    pub bug: Bug,
+    /// Fine weather but for one crash of the first host, right after this effect.
+    pub crash_after: Option<u64>,
+}
+
+/// What a history amounted to.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Happenings.
+    pub steps: u64,
+    /// Effects carried out by the first host, and by all.
+    pub effects: [u64; 2],
+    /// Hosts that died and started again.
+    pub crashes: u64,
+    /// Entries that stepped aside, on all hosts.
+    pub held: u64,
+    /// Entries by outcome.
+    pub outcomes: BTreeMap<&'static str, u64>,
+}
+
+/// A broken law.
+#[derive(Debug)]
+pub struct Failure {
+    /// The history.
+    pub run: Run,
+    /// When and what.
+    pub law: String,
+    /// The last steps before.
+    pub trace: Vec<String>,
+}
+
+/// Runs a history to its end.
+///
+/// # Errors
+/// The first law that was broken, with the steps that led there.
+pub fn run(run: Run) -> Result<Tally, Failure> {
+    let fail = |law, trace| Failure { run, law, trace };
+    match World::new(run, None).play() {
+        Ok(tally) => Ok(tally),
+        // Once more, the same, and this time writing down what happens: a trace costs more than the history.
+        Err(_) => {
+            let mut world = World::new(run, Some(VecDeque::new()));
+            let law = world.play().err().unwrap_or_else(|| "the same seed ran differently".to_owned());
+            Err(fail(law, world.trace.take().unwrap_or_default().into()))
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.trace.iter().try_for_each(|line| writeln!(f, "{line}"))?;
+        let Run { seed, bug, crash_after } = self.run;
+        writeln!(f, "broken: {}", self.law)?;
+        match (bug, crash_after) {
+            (Bug::Absent, None) => write!(f, "again: cargo run -p sluice-sim --bin storm -- --seed {seed}"),
+            (_, _) => write!(f, "again: seed {seed}, bug {bug:?}, crash after effect {crash_after:?}"),
+        }
+    }
+}
+
+/// Something that happens at its time.
+#[derive(Clone, Debug)]
+pub(crate) enum Happening {
+    Publish,
+    Read { host: usize, pull: u64, after: Revision, polls: u8 },
+    Answer { host: usize, life: u64, event: Event },
+    Synced { host: usize, life: u64, number: u64 },
+    Wake { host: usize, life: u64 },
+    Restart { host: usize },
+}
+
+pub(crate) struct World {
+    pub(crate) run: Run,
+    pub(crate) rng: Rng,
+    pub(crate) now: Millis,
+    pub(crate) weather: Weather,
+    pub(crate) log: Log,
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) tally: Tally,
+    agenda: BTreeMap<(Millis, u64), Happening>,
+    numbers: u64,
+    to_publish: u32,
+    trace: Option<VecDeque<String>>,
+}
+
+impl World {
+    fn new(run: Run, trace: Option<VecDeque<String>>) -> World {
+        let mut rng = Rng::with_seed(run.seed);
+        let count = rng.usize(2..=4);
+        let to_publish = rng.u32(10..60);
+        let weather = match run.crash_after {
+            Some(_) => Weather::fine(),
+            None => Weather::of(&mut rng, count),
+        };
+        let hosts = (0..count).map(|_| Host::default()).collect();
+        let (log, tally, now) = (Log::default(), Tally::default(), Millis(0));
+        World { run, rng, now, weather, log, hosts, tally, agenda: BTreeMap::new(), numbers: 0, to_publish, trace }
+    }
+
+    fn play(&mut self) -> Result<Tally, String> {
+        for host in 0..self.hosts.len() {
+            self.later(0, Happening::Restart { host });
+        }
+        self.later(1, Happening::Publish);
+        while let Some(((now, _), happening)) = self.agenda.pop_first() {
+            self.now = now;
+            self.tally.steps += 1;
+            self.note(|| format!("{happening:?}"));
+            self.happen(happening)?;
+            let is_calm = now >= Weather::calm() || self.run.crash_after.is_some();
+            if is_calm && self.to_publish == 0 && self.has_arrived() {
+                return Ok(self.sum_up());
+            }
+            if now > Weather::calm() + ARRIVAL_MS_MAX || self.tally.steps > STEPS_MAX {
+                return Err(self.who_is_missing());
+            }
+        }
+        Err("nothing is left to happen".to_owned())
+    }
+
+    fn happen(&mut self, happening: Happening) -> laws::Law {
+        match happening {
+            Happening::Publish => self.publish(),
+            Happening::Read { host, pull, after, polls } => self.read(host, pull, after, polls),
+            Happening::Answer { host, life, event } if self.is_alive(host, life) => self.tell(host, event),
+            Happening::Wake { host, life } if self.is_alive(host, life) => {
+                self.hosts[host].wake = None;
+                self.tell(host, Event::Tick)
+            }
+            Happening::Synced { host, life, number } if self.is_alive(host, life) => {
+                self.hosts[host].disk.sync(number);
+                if self.run.bug != Bug::EarlyAnswer {
+                    self.answer(host, Event::Persisted { number, result: Ok(()) });
+                }
+                Ok(())
+            }
+            Happening::Restart { host } => {
+                let effects = self.hosts[host].start(self.now);
+                self.check(host)?;
+                laws::state_is_the_fold(&self.hosts[host].served, &self.log)?;
+                self.carry_all(host, effects)
+            }
+            // To an earlier life of the host.
+            Happening::Answer { .. } | Happening::Wake { .. } | Happening::Synced { .. } => Ok(()),
+        }
+    }
+
+    fn publish(&mut self) -> laws::Law {
+        let fields = publisher::next(&mut self.rng, &mut self.log, self.now);
+        let line = self.log.append(self.now, fields);
+        let class = line.outcome.class();
+        *self.tally.outcomes.entry(class).or_default() += 1;
+        self.to_publish -= 1;
+        if self.to_publish > 0 {
+            // In bursts, and over all of the stormy time.
+            let pause_ms = if self.rng.u8(0..4) == 0 { self.rng.u64(0..2_000) } else { self.rng.u64(0..60) };
+            self.later(pause_ms, Happening::Publish);
+        }
+        let host = self.rng.usize(0..self.hosts.len());
+        if self.weather.strikes(&mut self.rng, self.now, self.weather.stop) && self.hosts[host].node.is_some() {
+            self.hosts[host].is_stopping = true;
+            return self.tell(host, Event::Stop);
+        }
+        Ok(())
+    }
+
+    /// Tells a node something and carries out what it asks for.
+    fn tell(&mut self, host: usize, event: Event) -> laws::Law {
+        let Some(node) = self.hosts[host].node.as_mut() else { return Ok(()) };
+        let effects = node.handle(self.now, event);
+        laws::deadline_lies_ahead(node, self.now)?;
+        laws::held_is_one_bounded_set(node)?;
+        self.carry_all(host, effects)
+    }
+
+    fn carry_all(&mut self, host: usize, effects: Vec<Effect>) -> laws::Law {
+        for effect in effects {
+            self.note(|| format!("  host {host}: {effect:?}"));
+            self.carry_out(host, effect)?;
+            self.check(host)?;
+            self.tally.effects[1] += 1;
+            self.tally.effects[0] += u64::from(host == 0);
+            let is_due = host == 0 && self.run.crash_after == Some(self.tally.effects[0]);
+            if is_due || self.weather.strikes(&mut self.rng, self.now, self.weather.crash) {
+                self.crash(host);
+                return Ok(());
+            }
+        }
+        self.go_on(host)
+    }
+
+    /// Sets the alarm of a node, or lets it end when it was asked to and has.
+    fn go_on(&mut self, host: usize) -> laws::Law {
+        let own = &mut self.hosts[host];
+        let Some(node) = &own.node else { return Ok(()) };
+        if own.is_stopping && node.is_durable() {
+            if own.disk.tip.index != node.folded().index {
+                return Err(format!("host {host} stopped with entries that are not on its disk"));
+            }
+            self.crash(host);
+            return Ok(());
+        }
+        let due = node.deadline();
+        let is_sooner = due.is_some_and(|due| own.wake.is_none_or(|wake| due < wake));
+        if let Some(due) = due.filter(|_| is_sooner && self.run.bug != Bug::RetryLost) {
+            own.wake = Some(due);
+            let (life, pause_ms) = (own.life, due.0 - self.now.0);
+            self.later(pause_ms, Happening::Wake { host, life });
+        }
+        Ok(())
+    }
+
+    fn crash(&mut self, host: usize) {
+        self.note(|| format!("  host {host}: dies"));
+        self.tally.crashes += 1;
+        let is_spared = self.rng.bool();
+        let own = &mut self.hosts[host];
+        own.node = None;
+        if self.run.bug == Bug::TornStore {
+            own.disk.tear();
+        }
+        own.disk.crash(is_spared);
+        let pause_ms = self.rng.u64(1..800);
+        self.later(pause_ms, Happening::Restart { host });
+    }
+
+    fn check(&mut self, host: usize) -> laws::Law {
+        let own = &mut self.hosts[host];
+        laws::served_never_falls(own)?;
+        own.seen = own.served.index;
+        Ok(())
+    }
+
+    pub(crate) fn later(&mut self, pause_ms: u64, happening: Happening) {
+        self.numbers += 1;
+        self.agenda.insert((self.now + pause_ms, self.numbers), happening);
+    }
+
+    fn is_alive(&self, host: usize, life: u64) -> bool {
+        self.hosts[host].life == life && self.hosts[host].node.is_some()
+    }
+
+    fn has_arrived(&self) -> bool {
+        self.hosts.iter().all(|host| laws::has_arrived(host, &self.log))
+    }
+
+    fn who_is_missing(&self) -> String {
+        let late = |(number, host): (usize, &Host)| {
+            let held = host.node.as_ref().map(Node::standing).map_or(0, |standing| standing.held.len());
+            let at = host.served.index;
+            (!laws::has_arrived(host, &self.log)).then(|| format!("host {number} stands at {at}, {held} held"))
+        };
+        let late: Vec<String> = self.hosts.iter().enumerate().filter_map(late).collect();
+        format!("not all hosts arrived at entry {}: {}", self.log.tip().index, late.join("; "))
+    }
+
+    fn sum_up(&mut self) -> Tally {
+        std::mem::take(&mut self.tally)
+    }
+
+    pub(crate) fn count_held(&mut self, steps: &[Step]) {
+        self.tally.held += steps.iter().filter(|step| matches!(step, Step::Held(_))).count() as u64;
+    }
+
+    fn note(&mut self, line: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            if trace.len() == TRACE_LINES {
+                trace.pop_front();
+            }
+            trace.push_back(format!("{:>6} ms {}", self.now.0, line()));
+        }
+    }
+}
