@@ -44,6 +44,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sluice-disk",
             "sluice-http",
             "sluice-artifacts",
+            "sluice-live",
         ],
     ),
 ];
