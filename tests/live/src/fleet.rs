@@ -1,12 +1,13 @@
 //! A Redis with some hosts around it.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::host::Host;
 use crate::server::Server;
 use crate::sluice::Sluice;
+use crate::wait::wait_for;
 
 /// One space: a Redis, hosts, and the command line that goes with them. The hosts go before the server.
 pub struct Fleet {
@@ -38,6 +39,52 @@ impl Fleet {
     /// `XADD` as any publisher would: name and value, name and value.
     pub fn xadd(&self, fields: &[&str]) -> Result<String> {
         self.server.cli(&[&["XADD", "sluice:{shop}:log", "*"], fields].concat())
+    }
+
+    /// A fleet whose hosts have all reported, so that commands which look for them find them.
+    pub fn gathered(count: usize) -> Result<Fleet> {
+        let fleet = Fleet::start(count)?;
+        wait_for("all hosts to report", || {
+            let reported = fleet.server.cli(&["ZCARD", "sluice:{shop}:hosts"]).ok()?;
+            (reported == count.to_string()).then_some(())
+        });
+        Ok(fleet)
+    }
+
+    /// What became of an entry, in the words of the hosts, which must all be the same.
+    #[track_caller]
+    pub fn verdict(&self, revision: &str) -> Result<String> {
+        let told: Vec<String> = self.hosts.iter().map(|host| host.verdict(revision)).collect::<Result<_>>()?;
+        assert!(told.iter().all(|one| *one == told[0]), "hosts differ about {revision}: {told:#?}");
+        Ok(told[0].clone())
+    }
+
+    /// The value of a key, which must be the same on all hosts. They have seen `revision` then.
+    #[track_caller]
+    pub fn value(&self, key: &str, revision: &str) -> Result<Option<Vec<u8>>> {
+        let values: Vec<Option<Vec<u8>>> = self
+            .hosts
+            .iter()
+            .map(|host| {
+                host.passes(revision);
+                host.value(key)
+            })
+            .collect::<Result<_>>()?;
+        assert!(values.iter().all(|one| *one == values[0]), "hosts differ about {key} at {revision}");
+        Ok(values[0].clone())
+    }
+
+    /// How many entries the log has.
+    pub fn entries(&self) -> Result<u64> {
+        Ok(self.server.cli(&["XLEN", "sluice:{shop}:log"])?.parse()?)
+    }
+
+    /// A file of this fleet, gone with it.
+    pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> Result<String> {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().context("a file has a folder")?)?;
+        std::fs::write(&path, bytes)?;
+        Ok(path.to_str().context("the folder's name is UTF-8")?.to_owned())
     }
 
     /// Waits until all hosts serve `revision`, and checks that they agree on root and chain.

@@ -1,13 +1,13 @@
 //! One host as a process of its own.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::http::{self, Events, Reply};
 use crate::process::Process;
 use crate::sluice::Sluice;
 use crate::wait::wait_for;
@@ -24,13 +24,8 @@ pub struct Host {
 impl Host {
     /// Starts it and waits until it says where it serves. Its log goes to a file beside its folder.
     pub fn start(sluice: &Sluice, id: &str, data: PathBuf, more: &[&str]) -> Result<Host> {
-        let shown = data.to_str().context("the folder's name is UTF-8")?;
         let log = data.with_extension("log");
-        let args = ["host", "run", "--id", id, "--data", shown, "--listen", "127.0.0.1:0"];
-        let mut command = sluice.command(&[&args, more].concat())?;
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
-        command.stdout(Stdio::piped()).stderr(file);
-        let mut process = Process::start(&mut command)?;
+        let mut process = Process::start(&mut Host::command(sluice, id, &data, more)?)?;
         let stdout = process.child().stdout.take().context("stdout is piped")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
@@ -43,6 +38,16 @@ impl Host {
         Ok(Host { id: id.to_owned(), data, log, process, address })
     }
 
+    /// The command that starts it, for those who do not wait until it is up.
+    pub fn command(sluice: &Sluice, id: &str, data: &Path, more: &[&str]) -> Result<Command> {
+        let shown = data.to_str().context("the folder's name is UTF-8")?;
+        let args = ["host", "run", "--id", id, "--data", shown, "--listen", "127.0.0.1:0"];
+        let mut command = sluice.command(&[&args, more].concat())?;
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log"))?;
+        command.stdout(Stdio::piped()).stderr(file);
+        Ok(command)
+    }
+
     /// Where it serves.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.address)
@@ -50,14 +55,30 @@ impl Host {
 
     /// Status code and body of a GET.
     pub fn get(&self, path: &str) -> Result<(u16, Vec<u8>)> {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(30)))
-            .build()
-            .into();
-        let mut response = agent.get(self.url(path)).call()?;
-        let body = response.body_mut().with_config().limit(128 << 20).read_to_vec()?;
-        Ok((response.status().as_u16(), body))
+        let reply = self.ask("GET", path, &[], &[])?;
+        Ok((reply.code, reply.body))
+    }
+
+    /// A request with its headers, and the whole answer.
+    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Reply> {
+        http::ask(method, &self.url(path), headers, body)
+    }
+
+    /// An event stream.
+    pub fn events(&self, path: &str, headers: &[(&str, &str)]) -> Result<Events> {
+        http::events(&self.url(path), headers)
+    }
+
+    /// What became of an entry, as `outcome` or `outcome: why`. Waits until the host has passed it.
+    #[track_caller]
+    pub fn verdict(&self, revision: &str) -> Result<String> {
+        self.passes(revision);
+        let refusals = self.ask("GET", "/v1/refusals", &[], &[])?.json();
+        let refused = refusals["refusals"].as_array().context("refusals are a list")?;
+        Ok(match refused.iter().find(|refused| refused["revision"] == revision) {
+            Some(refused) => format!("{}: {}", text(&refused["outcome"]), text(&refused["message"])),
+            None => text(&self.ask("GET", &format!("/v1/entries/{revision}"), &[], &[])?.json()["outcome"]),
+        })
     }
 
     /// The value of a key; `None` when it is absent.
@@ -74,6 +95,15 @@ impl Host {
         let (code, body) = self.get("/v1/status")?;
         anyhow::ensure!(code == 200, "status {code}");
         Ok(serde_json::from_slice(&body)?)
+    }
+
+    /// Waits until it has seen this revision, whether or not it can decide it yet.
+    #[track_caller]
+    pub fn passes(&self, revision: &str) -> Value {
+        wait_for(&format!("host {} to pass {revision}", self.id), || {
+            let status = self.status().ok()?;
+            (order(status["revision"].as_str()?) >= order(revision)).then_some(status)
+        })
     }
 
     /// Waits until it serves at least this revision, with nothing held.
@@ -106,6 +136,10 @@ impl Host {
     pub fn logged(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// A revision as numbers, for comparing.

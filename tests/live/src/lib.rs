@@ -4,6 +4,7 @@
 
 pub mod fleet;
 pub mod host;
+pub mod http;
 pub mod process;
 pub mod server;
 pub mod sluice;

@@ -1,5 +1,6 @@
 //! A private redis-server.
 
+use std::io::{Seek, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -87,7 +88,21 @@ impl Server {
 
     /// Runs redis-cli, as a publisher would, and gives what it printed.
     pub fn cli(&self, args: &[&str]) -> Result<String> {
-        let output = Command::new("redis-cli").args(["-p", &self.port.to_string(), "-e"]).args(args).output()?;
+        self.told(args, Command::new("redis-cli").args(["-p", &self.port.to_string(), "-e"]).args(args))
+    }
+
+    /// The same, with the last argument on stdin: any bytes, and as many as one likes.
+    pub fn cli_fed(&self, args: &[&str], last: &[u8]) -> Result<String> {
+        let mut file = tempfile::tempfile()?;
+        file.write_all(last)?;
+        file.rewind()?;
+        let mut command = Command::new("redis-cli");
+        command.args(["-p", &self.port.to_string(), "-e", "-x"]).args(args).stdin(file);
+        self.told(args, &mut command)
+    }
+
+    fn told(&self, args: &[&str], command: &mut Command) -> Result<String> {
+        let output = command.output()?;
         let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         anyhow::ensure!(output.status.success(), "redis-cli {}: {text}", args.join(" "));
         Ok(text)

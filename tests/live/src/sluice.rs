@@ -1,5 +1,6 @@
 //! The `sluice` binary, run as a person would.
 
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -20,6 +21,8 @@ pub struct Ran {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
+    /// The stdout as it came.
+    pub bytes: Vec<u8>,
 }
 
 impl Sluice {
@@ -43,6 +46,19 @@ impl Sluice {
         Ok(Ran::of(&output))
     }
 
+    /// The same space of another Redis, or the same Redis with other rights.
+    pub fn over(&self, redis: &str) -> Sluice {
+        Sluice { redis: redis.to_owned(), ..self.clone() }
+    }
+
+    /// Runs a command to its end, with these bytes on its stdin.
+    pub fn fed(&self, args: &[&str], stdin: &[u8]) -> Result<Ran> {
+        let mut file = tempfile::tempfile()?;
+        file.write_all(stdin)?;
+        file.rewind()?;
+        Ok(Ran::of(&self.command(args)?.stdin(file).output()?))
+    }
+
     /// Runs a command that must end with 0, and gives its stdout.
     pub fn ok(&self, args: &[&str]) -> Result<String> {
         let ran = self.run(args)?;
@@ -60,7 +76,8 @@ impl Sluice {
 impl Ran {
     fn of(output: &Output) -> Ran {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ran { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+        let code = output.status.code().unwrap_or(-1);
+        Ran { code, stdout: text(&output.stdout), stderr: text(&output.stderr), bytes: output.stdout.clone() }
     }
 }
 

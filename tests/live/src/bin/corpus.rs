@@ -58,7 +58,7 @@ fn run(folder: &Path) -> Result<bool> {
 fn build_binary() -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--package", "sluice", "--bin", "sluice"]);
+    command.args(["build", "--quiet", "--workspace", "--bin", "sluice"]);
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
@@ -120,7 +120,9 @@ fn publish(fleet: &Fleet, documents: &[Document]) -> Result<Vec<(String, String)
 fn xadd(fleet: &Fleet, fields: &[(&str, &[u8])]) -> Result<String> {
     let mut command = redis::cmd("XADD");
     command.arg("sluice:{shop}:log").arg("*");
-    fields.iter().for_each(|(name, value)| drop(command.arg(name).arg(*value)));
+    for (name, value) in fields {
+        command.arg(name).arg(*value);
+    }
     Ok(command.query(&mut fleet.server.connect()?)?)
 }
 

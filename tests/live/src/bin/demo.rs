@@ -1,6 +1,6 @@
 //! `./x demo`: the main job from end to end, on a private Redis and three hosts; it checks what it shows.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
@@ -37,10 +37,10 @@ fn story() -> Result<()> {
 fn bind(fleet: &Fleet, files: &Path) -> Result<()> {
     chapter("Bind the JSON Schema validator: it judges every change on every host");
     for (name, glob, schema) in
-        [("limits", "checkout/limits.*", "limits.schema.json"), ("edge", "edge/*", "edge.schema.json")]
+        [("limits", "checkout/limits.*", "limits.settings.json"), ("edge", "edge/*", "edge.settings.json")]
     {
-        let schema = settings(&files.join(schema))?;
-        run(fleet, &["validator", "bind", name, "json-schema", "--keys", glob, "--settings", &schema, "--wait"], 0)?;
+        let settings = format!("@{}", files.join(schema).display());
+        run(fleet, &["validator", "bind", name, "json-schema", "--keys", glob, "--settings", &settings, "--wait"], 0)?;
     }
     run(fleet, &["validator", "ls"], 0)?;
     Ok(())
@@ -140,11 +140,6 @@ fn quoted(arg: &str) -> String {
         if arg.chars().count() > 120 { arg.chars().take(117).chain("...".chars()).collect() } else { arg.to_owned() };
     let is_plain = short.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:@=".contains(c));
     if is_plain { short } else { format!("'{short}'") }
-}
-
-fn settings(schema: &PathBuf) -> Result<String> {
-    let schema: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(schema)?)?;
-    Ok(serde_json::json!({ "schema": schema }).to_string())
 }
 
 fn text(value: Option<Vec<u8>>) -> Result<String> {

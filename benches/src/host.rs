@@ -1,0 +1,70 @@
+//! A host in this process, on the real edges.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use sluice_core::{Revision, Settings, State};
+use sluice_disk::DiskStore;
+use sluice_judge::{Library, Validators};
+use sluice_live::Server;
+use sluice_node::{Host, Hub, Judge, Ports, Running};
+use sluice_redis::{Identity, Redis};
+
+use crate::stream::SPACE;
+
+/// A running host.
+pub struct Local {
+    pub hub: Arc<Hub>,
+    pub redis: Arc<Redis>,
+    pub judge: Arc<dyn Judge>,
+    running: Running,
+}
+
+impl Local {
+    /// Starts one on an empty folder.
+    pub fn start(server: &Server, folder: &Path, is_synced: bool) -> Result<Local> {
+        Local::at(&server.url(), folder, is_synced)
+    }
+
+    /// The same for the Redis at `url`.
+    pub fn at(url: &str, folder: &Path, is_synced: bool) -> Result<Local> {
+        let redis = Arc::new(Redis::new(sluice_redis::Settings::new(url, SPACE.parse()?))?);
+        let disk = sluice_disk::Settings { sync: is_synced, ..sluice_disk::Settings::default() };
+        let store = DiskStore::open(&folder.join("data"), SPACE, disk)?.store;
+        let bounds = sluice_judge::Settings { cache: Some(folder.join("cache")), ..sluice_judge::Settings::default() };
+        let judge: Arc<dyn Judge> = Arc::new(Validators::new(Library::open(&bounds)?, redis.clone(), tokio::runtime::Handle::current()));
+        let identity = Identity {
+            host: "bench".parse()?,
+            version: "0".to_owned(),
+            address: None,
+            labels: Default::default(),
+            started_at_ms: 0,
+        };
+        let ports = Ports {
+            log: redis.clone(),
+            blobs: redis.clone(),
+            reports: Arc::new(redis.reporter(identity)),
+            judge: judge.clone(),
+            store: Arc::new(store),
+        };
+        let hub = Arc::new(Hub::new(State::default()));
+        let host = Host { settings: Settings::default(), state: State::default(), ports, hub: hub.clone() };
+        let running = host.start(tokio::runtime::Handle::current())?;
+        Ok(Local { hub, redis, judge, running })
+    }
+
+    /// Waits until it serves `revision`.
+    pub async fn reaches(&self, revision: Revision) {
+        let mut installs = self.hub.subscribe();
+        while self.hub.view().state.cursor < revision {
+            // The sender lives as long as the hub, which lives as long as we do.
+            drop(installs.changed().await);
+        }
+    }
+
+    /// Stops it.
+    pub async fn stop(self) {
+        self.running.stop().await;
+    }
+}

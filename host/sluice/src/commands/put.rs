@@ -1,0 +1,16 @@
+//! `sluice put`: one key, one change.
+
+use anyhow::Result;
+
+use crate::cli::Put;
+use crate::exit::Ended;
+use crate::publish::{self, Edit};
+use crate::space::{Context, key, value};
+
+pub fn run(context: &Context, args: &Put) -> Result<Ended> {
+    let key = key(&args.key)?;
+    let edit = Edit::Put { key: key.clone(), value: value(&args.value)?, media: args.media.clone() };
+    let bases: Vec<_> = args.base.map(|base| (key, base)).into_iter().collect();
+    let space = context.space()?;
+    context.run(publish::publish(context, &space, &[edit], &bases, &args.publish))
+}

@@ -1,0 +1,14 @@
+//! `sluice version`.
+
+use anyhow::Result;
+use serde_json::Map;
+
+use crate::exit::Ended;
+use crate::space::Context;
+
+pub fn run(context: &Context) -> Result<Ended> {
+    let fields = [("version", env!("CARGO_PKG_VERSION")), ("wit", sluice_judge::WIT_VERSION)];
+    let fields = fields.map(|(name, value)| (name.to_owned(), value.into()));
+    context.output.one("Version", Map::from_iter(fields))?;
+    Ok(Ended::Yes)
+}

@@ -1,0 +1,80 @@
+//! The fold, run here: commands that need the state or an outcome read the log and decide it themselves.
+//!
+//! Every host comes to the same result, so does this one. It costs a read of the whole log.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, bail};
+use sluice_core::{Digest, Entry, Outcome, Revision, State, Verdict, fold};
+use sluice_node::{Blobs, Judge, Log};
+
+use crate::exit::away;
+
+/// Entries read at a time.
+const PAGE: usize = 512;
+
+/// What folding needs from the world.
+#[derive(Clone)]
+pub struct Replica {
+    pub log: Arc<dyn Log>,
+    pub blobs: Arc<dyn Blobs>,
+    pub judge: Arc<dyn Judge>,
+}
+
+impl Replica {
+    /// Folds the log up to and including `until`, or to its end, and shows each entry with its outcome and
+    /// the state after it.
+    ///
+    /// # Errors
+    /// When the log or a blob is out of reach, or a validator faults.
+    pub async fn fold(&self, until: Option<Revision>, mut see: impl FnMut(&Entry, &Outcome, &State)) -> Result<State> {
+        let mut state = State::default();
+        loop {
+            let next = Revision { seq: state.cursor.seq + u64::from(state.index > 0), ..state.cursor };
+            let entries = self.log.read(next, PAGE).await.map_err(|lost| away(lost.0))?;
+            let is_last = entries.is_empty();
+            for entry in entries {
+                if until.is_some_and(|until| entry.revision > until) {
+                    return Ok(state);
+                }
+                let outcome = self.step(&mut state, entry.clone()).await?;
+                see(&entry, &outcome, &state);
+            }
+            if is_last {
+                return Ok(state);
+            }
+        }
+    }
+
+    /// Folds one entry, asking the validators when they have a say.
+    pub async fn step(&self, state: &mut State, entry: Arc<Entry>) -> Result<Outcome> {
+        let entry = self.filled(entry).await?;
+        let mut fault = None;
+        let outcome = tokio::task::block_in_place(|| {
+            fold::fold(state, &entry, |before, _| match self.judge.judge(&entry, before) {
+                Ok(verdict) => verdict,
+                Err(told) => {
+                    fault = Some(told);
+                    Verdict::accept()
+                }
+            })
+        });
+        match fault {
+            None => Ok(outcome),
+            Some((fault, why)) => bail!("cannot tell what became of {}: {fault}: {why}", entry.revision),
+        }
+    }
+
+    async fn filled(&self, mut entry: Arc<Entry>) -> Result<Arc<Entry>> {
+        let missing: Vec<_> = entry.content.iter().flat_map(|change| change.missing()).collect();
+        for blob in missing {
+            let bytes = self.blobs.fetch(blob.digest).await.map_err(|lost| away(lost.0))?;
+            if Digest::of(&bytes) != blob.digest || bytes.len() as u64 != blob.length {
+                return Err(anyhow!("blob {} has other bytes than it is named for", blob.digest));
+            }
+            let change = Arc::make_mut(&mut entry).content.as_mut();
+            change.map_err(|malformed| anyhow!("{malformed}")).context("a malformed entry has no blobs")?.fill(blob, &bytes);
+        }
+        Ok(entry)
+    }
+}

@@ -1,0 +1,228 @@
+//! What a host is told: the settings file as typed, then as meant. The only place that reads the environment.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use serde::Deserialize;
+
+use crate::cli::{HostArgs, Reach};
+use crate::exit::usage;
+use crate::telemetry::LogForm;
+
+/// Where a host serves when nothing says otherwise: loopback, so that nothing is open by accident.
+const LISTEN: &str = "127.0.0.1:7717";
+
+/// The file as typed. Every field may be left out; unknown ones are refused.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Typed {
+    /// This host's id: 1 to 64 of `A-Z a-z 0-9 . _ -`. Default: the machine's name.
+    id: Option<String>,
+    /// The space. Default: `--space`.
+    space: Option<String>,
+    /// The Redis that holds the log. Default: `--redis`.
+    redis: Option<String>,
+    /// Folder for the local store and compiled validators.
+    data: Option<PathBuf>,
+    /// Where applications read.
+    listen: Option<String>,
+    /// Where operators look; default: the same listener.
+    admin: Option<String>,
+    /// A file that holds the bearer token for publishing over HTTP; without one, publishing is off there.
+    publish_token_file: Option<PathBuf>,
+    /// Shown with the host, such as `region = "eu"`.
+    labels: BTreeMap<String, String>,
+    log: TypedLog,
+    disk: TypedDisk,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TypedLog {
+    /// A filter such as `info` or `sluice_redis=debug`.
+    level: Option<String>,
+    /// `text` or `json`.
+    form: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TypedDisk {
+    /// Whether each batch is flushed before it is served. Off, a power cut may lose the newest batches
+    /// from the disk; they come again from the log.
+    sync: Option<bool>,
+}
+
+/// The settings as meant.
+#[derive(Debug)]
+pub struct Settings {
+    pub id: String,
+    pub space: String,
+    pub redis: String,
+    pub data: PathBuf,
+    pub listen: SocketAddr,
+    pub admin: Option<SocketAddr>,
+    pub publish_token: Option<String>,
+    pub labels: BTreeMap<String, String>,
+    pub log_level: String,
+    pub log_form: LogForm,
+    pub is_synced: bool,
+}
+
+impl Settings {
+    /// Reads the file, lays the flags over it, and tells all faults at once.
+    pub fn load(args: &HostArgs, reach: &Reach, verbose: u8) -> Result<Settings> {
+        let typed = match &args.settings {
+            Some(path) => read(path)?,
+            None => Typed::default(),
+        };
+        let mut faults = Vec::new();
+        let mut told = |fault: Result<(), String>| faults.extend(fault.err());
+        let id = args.id.clone().or(typed.id).unwrap_or_else(machine_name);
+        told(id.parse::<sluice_redis::HostId>().map(drop).map_err(|error| error.to_string()));
+        let space = typed.space.unwrap_or_else(|| reach.space.clone());
+        told(space.parse::<sluice_redis::Space>().map(drop).map_err(|error| error.to_string()));
+        let (listen, fault) = address("listen", args.listen.clone().or(typed.listen));
+        told(fault);
+        let (admin, fault) = match typed.admin {
+            Some(text) => address("admin", Some(text)),
+            None => (None, Ok(())),
+        };
+        told(fault);
+        let (publish_token, fault) = token(typed.publish_token_file.as_deref());
+        told(fault);
+        let log_form = match typed.log.form.as_deref() {
+            None | Some("text") => LogForm::Text,
+            Some("json") => LogForm::Json,
+            Some(other) => {
+                told(Err(format!("log.form {other:?} is unknown: write text or json")));
+                LogForm::Text
+            }
+        };
+        let default_level = ["info", "debug", "trace"][usize::from(verbose.min(2))];
+        if !faults.is_empty() {
+            return Err(usage(format!("{} in the settings:\n  {}", plural(faults.len()), faults.join("\n  "))));
+        }
+        Ok(Settings {
+            data: args.data.clone().or(typed.data).unwrap_or_else(|| default_data(&space, &id)),
+            id,
+            space,
+            redis: typed.redis.unwrap_or_else(|| reach.redis.clone()),
+            listen: listen.expect("an address without a fault is there"),
+            admin,
+            publish_token,
+            labels: typed.labels,
+            log_level: typed.log.level.unwrap_or_else(|| default_level.to_owned()),
+            log_form,
+            is_synced: typed.disk.sync.unwrap_or(true),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Typed> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| usage(format!("cannot read the settings {shown}: {error}: give a file with --settings")))?;
+    toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        usage(format!("{shown}:{line}: {}", error.message()))
+    })
+}
+
+fn address(name: &str, text: Option<String>) -> (Option<SocketAddr>, Result<(), String>) {
+    let text = text.unwrap_or_else(|| LISTEN.to_owned());
+    match text.parse() {
+        Ok(address) => (Some(address), Ok(())),
+        Err(_) => (None, Err(format!("{name} {text:?} is no address: write ip:port, such as {LISTEN}"))),
+    }
+}
+
+fn token(path: Option<&Path>) -> (Option<String>, Result<(), String>) {
+    let Some(path) = path else { return (None, Ok(())) };
+    let shown = path.display();
+    match std::fs::read_to_string(path) {
+        Ok(text) if text.trim().len() >= 16 => (Some(text.trim().to_owned()), Ok(())),
+        Ok(_) => (None, Err(format!("the token in {shown} is shorter than 16 bytes: write a long random one"))),
+        Err(error) => (None, Err(format!("cannot read publish_token_file {shown}: {error}"))),
+    }
+}
+
+fn plural(faults: usize) -> String {
+    if faults == 1 { "1 fault".to_owned() } else { format!("{faults} faults") }
+}
+
+fn machine_name() -> String {
+    let uname = rustix::system::uname();
+    uname.nodename().to_string_lossy().into_owned()
+}
+
+/// `$STATE_DIRECTORY` under systemd, else the user's state folder (XDG Base Directory 0.8).
+fn default_data(space: &str, id: &str) -> PathBuf {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || variable("HOME").map(|home| home.join(".local/state"));
+    let base = variable("STATE_DIRECTORY").or_else(|| {
+        let state = variable("XDG_STATE_HOME").or_else(home);
+        state.map(|state| state.join("sluice"))
+    });
+    base.unwrap_or_else(|| PathBuf::from("sluice-data")).join(space).join(id)
+}
+
+/// Where commands keep compiled validators, so that a second run starts at once.
+pub fn cache_folder() -> PathBuf {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || variable("HOME").map(|home| home.join(".cache"));
+    let base = variable("XDG_CACHE_HOME").or_else(home).unwrap_or_else(std::env::temp_dir);
+    base.join("sluice")
+}
+
+/// The user's name, for `author`.
+pub fn user_name() -> Option<String> {
+    ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty())
+}
+
+/// Whether colours are switched off for all programs (no-color.org).
+pub fn has_no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Settings> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sluice.toml");
+        std::fs::write(&path, text).unwrap();
+        let args = HostArgs { settings: Some(path), ..HostArgs::default() };
+        let reach = Reach {
+            redis: "redis://127.0.0.1".to_owned(),
+            space: "shop".to_owned(),
+            host: None,
+            timeout: std::time::Duration::from_secs(1),
+        };
+        Settings::load(&args, &reach, 0)
+    }
+
+    #[test]
+    fn a_file_says_what_it_means() {
+        let settings = load("id = \"edge-1\"\nlisten = \"0.0.0.0:80\"\n[labels]\nregion = \"eu\"\n").unwrap();
+        assert_eq!((settings.id.as_str(), settings.space.as_str()), ("edge-1", "shop"));
+        assert_eq!(settings.listen.to_string(), "0.0.0.0:80");
+        assert_eq!(settings.labels["region"], "eu");
+        assert!(settings.is_synced);
+    }
+
+    #[test]
+    fn an_unknown_setting_is_told_with_its_line() {
+        let error = load("id = \"a\"\n\nlissten = \"1.2.3.4:5\"\n").unwrap_err().to_string();
+        assert!(error.contains("sluice.toml:3: unknown field `lissten`, expected one of"), "{error}");
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        let error = load("id = \"a b\"\nlisten = \"here\"\n[log]\nform = \"xml\"\n").unwrap_err().to_string();
+        assert!(error.starts_with("3 faults"), "{error}");
+    }
+}

@@ -1,0 +1,103 @@
+//! A space as commands reach it, and how their answers are printed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use bytes::Bytes;
+use sluice_core::{Entry, Key, Outcome, Revision, State};
+use sluice_node::{Blobs, Log};
+use sluice_redis::Redis;
+
+use crate::cli::Cli;
+use crate::exit::{away, usage};
+use crate::output::Output;
+use crate::replica::Replica;
+use crate::wiring;
+
+/// What every command gets.
+pub struct Context {
+    pub reach: crate::cli::Reach,
+    pub output: Output,
+    pub verbose: u8,
+}
+
+impl Context {
+    /// From what was typed.
+    pub fn new(cli: &Cli) -> Context {
+        let has_no_color = crate::settings::has_no_color();
+        Context { reach: cli.reach.clone(), output: Output::new(&cli.format, has_no_color), verbose: cli.format.verbose }
+    }
+
+    /// The space over Redis. Nothing is connected before it is needed.
+    pub fn space(&self) -> Result<Space> {
+        let redis = Arc::new(wiring::redis(&self.reach)?);
+        Ok(Space { redis, timeout: self.reach.timeout })
+    }
+
+    /// Runs a command's future under `--timeout`.
+    pub fn run<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let limit = self.reach.timeout;
+        self.run_unbounded(async {
+            match tokio::time::timeout(limit, work).await {
+                Ok(result) => result,
+                Err(_) => Err(away(format!("no answer within {limit:?}: wait longer with --timeout"))),
+            }
+        })
+    }
+
+    /// Runs a future that ends by itself or by ctrl-C, such as a watch.
+    pub fn run_unbounded<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+    }
+}
+
+/// A space over Redis.
+pub struct Space {
+    pub redis: Arc<Redis>,
+    pub timeout: Duration,
+}
+
+impl Space {
+    /// The log.
+    pub fn log(&self) -> Arc<dyn Log> {
+        self.redis.clone()
+    }
+
+    /// The blobs.
+    pub fn blobs(&self) -> Arc<dyn Blobs> {
+        self.redis.clone()
+    }
+
+    /// The fold, with the real validators, run here.
+    pub fn replica(&self) -> Result<Replica> {
+        Ok(Replica { log: self.log(), blobs: self.blobs(), judge: wiring::local_judge(self.blobs())? })
+    }
+
+    /// The state at the log's end, or at `until`.
+    pub async fn state(&self, until: Option<Revision>) -> Result<State> {
+        self.replica()?.fold(until, |_: &Entry, _: &Outcome, _: &State| ()).await
+    }
+}
+
+/// A key as typed.
+pub fn key(text: &str) -> Result<Key> {
+    Key::parse(text.as_bytes()).map_err(usage)
+}
+
+/// A value as typed: itself, `-` for stdin, `@file` for a file; `@@…` for a value that starts with `@`.
+pub fn value(text: &str) -> Result<Bytes> {
+    if text == "-" {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes)?;
+        return Ok(bytes.into());
+    }
+    match text.strip_prefix('@') {
+        Some(rest) if rest.starts_with('@') => Ok(Bytes::copy_from_slice(rest.as_bytes())),
+        Some(path) => match std::fs::read(path) {
+            Ok(bytes) => Ok(bytes.into()),
+            Err(error) => Err(usage(format!("cannot read {path:?}: {error}"))),
+        },
+        None => Ok(Bytes::copy_from_slice(text.as_bytes())),
+    }
+}

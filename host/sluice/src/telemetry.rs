@@ -1,0 +1,42 @@
+//! Logs and metrics: the only place that installs a subscriber or a recorder.
+
+use std::io::IsTerminal;
+
+use anyhow::{Context, Result};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+/// How a host logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogForm {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Seconds; from a local write to a host that was away.
+const PROPAGATION_SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0];
+/// Seconds; from one small change to a large batch.
+const WORK_SECONDS: [f64; 10] = [0.000_01, 0.000_05, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 1.0];
+
+/// Sends logs to stderr. `level` is a tracing filter such as `info` or `sluice_redis=debug`.
+pub fn logs(level: &str, form: LogForm) -> Result<()> {
+    let filter = EnvFilter::try_new(level).with_context(|| format!("log level {level:?} is no filter: write info"))?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let installed = match form {
+        LogForm::Text => logs.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogForm::Json => logs.json().flatten_event(true).try_init(),
+    };
+    installed.map_err(|error| anyhow::anyhow!("logs are set up already: {error}"))
+}
+
+/// Collects metrics; the handle renders them as Prometheus text.
+pub fn metrics() -> Result<PrometheusHandle> {
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full("sluice_propagation_seconds".to_owned()), &PROPAGATION_SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &WORK_SECONDS)?;
+    let handle = builder.install_recorder().context("metrics are set up already")?;
+    metrics::gauge!("sluice_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Ok(handle)
+}

@@ -1,0 +1,158 @@
+//! Puts a host together: the only place that names the concrete edges.
+
+pub mod edges;
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use metrics_exporter_prometheus::PrometheusHandle;
+use sluice_disk::DiskStore;
+use sluice_http::{Bearer, Drained, Serves, Surface};
+use sluice_judge::{Library, Validators};
+use sluice_node::{Blobs, Host, Hub, Judge, Ports, Running};
+use sluice_redis::{Identity, Redis};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use crate::cli::Reach;
+use crate::exit::usage;
+use crate::settings::{self, Settings};
+
+/// A host that runs.
+pub struct Wired {
+    /// Where applications read.
+    pub address: std::net::SocketAddr,
+    surface: Arc<Surface>,
+    running: Running,
+    stop: watch::Sender<bool>,
+    listeners: Vec<JoinHandle<Drained>>,
+}
+
+/// Opens the store, binds the listeners, and starts: what was stored is served before the log answers.
+pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wired> {
+    let listener = bind("listen", settings.listen).await?;
+    let admin = match settings.admin {
+        Some(address) => Some(bind("admin", address).await?),
+        None => None,
+    };
+    let address = listener.local_addr()?;
+    let (store, state) = open_store(settings)?;
+    let redis = Arc::new(Redis::new(redis_settings(&settings.redis, &settings.space)?).map_err(usage)?);
+    let judge = judge(settings.data.join("validators"), redis.clone())?;
+    let hub = Arc::new(Hub::new(state.clone()));
+    let ports = Ports {
+        log: redis.clone(),
+        blobs: redis.clone(),
+        reports: Arc::new(redis.reporter(identity(settings, address)?)),
+        judge: judge.clone(),
+        store: Arc::new(store),
+    };
+    let surface = surface(settings, hub.clone(), &ports, metrics);
+    let host = Host { settings: sluice_core::Settings::default(), state, ports, hub };
+    let (stop, stopped) = watch::channel(false);
+    let serves = if admin.is_some() { Serves::Data } else { Serves::Everything };
+    let mut listeners = vec![tokio::spawn(sluice_http::serve(listener, surface.clone(), serves, stopped.clone()))];
+    if let Some(admin) = admin {
+        let serving = sluice_http::serve(admin, surface.clone(), Serves::Administration, stopped);
+        listeners.push(tokio::spawn(serving));
+    }
+    let running = host.start(tokio::runtime::Handle::current())?;
+    Ok(Wired { address, surface, running, stop, listeners })
+}
+
+impl Wired {
+    /// Says no to balancers, ends open streams, finishes what is on its way to the disk.
+    pub async fn drain(self) {
+        self.surface.drain();
+        self.stop.send_replace(true);
+        self.running.stop().await;
+        for listener in self.listeners {
+            match listener.await {
+                Ok(Drained { cut: 0 }) => (),
+                Ok(Drained { cut }) => warn!(cut, "connections cut at the end of the drain"),
+                Err(error) => warn!(%error, "listener ended in a panic"),
+            }
+        }
+    }
+}
+
+/// Tries what a start needs, one line each, changing nothing but an empty folder.
+pub async fn try_out(settings: &Settings) -> Vec<(&'static str, Result<String, String>)> {
+    let listen = bind("listen", settings.listen).await.map(|listener| format!("{:?} is free", listener.local_addr()));
+    let store = open_store(settings).map(|(_, state)| format!("{} keys at {}", state.len(), state.cursor));
+    let log = match redis_settings(&settings.redis, &settings.space).and_then(|bounds| Ok(Redis::new(bounds)?)) {
+        Ok(redis) => match redis.tip().await {
+            Ok(tip) => Ok(format!("{} answers, the log ends at {}", redis.address(), tip.unwrap_or_default())),
+            Err(lost) => Err(lost.0),
+        },
+        Err(error) => Err(error.to_string()),
+    };
+    vec![
+        ("settings", Ok(format!("host {} of space {}", settings.id, settings.space))),
+        ("listen", listen.map_err(|error| error.to_string())),
+        ("data", store.map_err(|error| error.to_string())),
+        ("redis", log),
+    ]
+}
+
+async fn bind(name: &str, address: std::net::SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| usage(format!("cannot serve on {name} {address}: {error}: choose another with --{name}")))
+}
+
+fn open_store(settings: &Settings) -> Result<(DiskStore, sluice_core::State)> {
+    let bounds = sluice_disk::Settings { sync: settings.is_synced, ..sluice_disk::Settings::default() };
+    let opened = DiskStore::open(&settings.data, &settings.space, bounds).map_err(usage)?;
+    for damage in &opened.report.damaged {
+        warn!(file = %damage.file.display(), at = damage.at, bytes = damage.bytes, what = %damage.what,
+            "damaged part of the store set aside, going on from what is sound");
+    }
+    info!(revision = %opened.state.cursor, keys = opened.state.len(), folder = %settings.data.display(), "store opened");
+    Ok((opened.store, opened.state))
+}
+
+fn identity(settings: &Settings, address: std::net::SocketAddr) -> Result<Identity> {
+    Ok(Identity {
+        host: settings.id.parse().map_err(usage)?,
+        address: Some(format!("http://{address}")),
+        labels: settings.labels.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at_ms: sluice_node::hub::wall_ms(),
+    })
+}
+
+fn surface(settings: &Settings, hub: Arc<Hub>, ports: &Ports, metrics: PrometheusHandle) -> Arc<Surface> {
+    let identity = sluice_http::Identity {
+        host: settings.id.clone(),
+        space: settings.space.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let bearer = settings.publish_token.as_deref().map(Bearer::new);
+    let bounds = sluice_http::Settings { bearer, ..sluice_http::Settings::default() };
+    let edges = (ports.log.clone(), ports.blobs.clone(), ports.judge.clone());
+    Surface::new(hub, edges, Some(metrics), identity, bounds)
+}
+
+fn redis_settings(url: &str, space: &str) -> Result<sluice_redis::Settings> {
+    Ok(sluice_redis::Settings::new(url, space.parse().map_err(usage)?))
+}
+
+/// The space's Redis, for commands. Nothing is connected before it is needed.
+pub fn redis(reach: &Reach) -> Result<Redis> {
+    Redis::new(redis_settings(&reach.redis, &reach.space)?).map_err(usage)
+}
+
+/// The judge of commands: the hosts' own, with a cache in the user's folder.
+pub fn local_judge(blobs: Arc<dyn Blobs>) -> Result<Arc<dyn Judge>> {
+    judge(settings::cache_folder().join("validators"), blobs)
+}
+
+fn judge(cache: std::path::PathBuf, blobs: Arc<dyn Blobs>) -> Result<Arc<dyn Judge>> {
+    let shown = cache.display().to_string();
+    let library = Library::open(&sluice_judge::Settings { cache: Some(cache), ..sluice_judge::Settings::default() });
+    let library = library.with_context(|| format!("cannot set up the validators, whose cache is {shown}"))?;
+    Ok(Arc::new(Validators::new(library, blobs, tokio::runtime::Handle::current())))
+}

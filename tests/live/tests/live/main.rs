@@ -1,0 +1,19 @@
+//! What Sluice promises, seen from outside: a real Redis, real hosts, and the tools people use.
+//!
+//! Every test starts its own, on ports the system chose, and leaves nothing behind. One binary, because
+//! most of the time a test takes to build is the time to link it.
+
+mod fields;
+mod http_streams;
+mod http_values;
+mod http_writes;
+mod outages;
+mod put;
+mod races;
+mod reading;
+mod starts;
+mod storm;
+mod trees;
+mod trouble;
+mod validators;
+mod values;
