@@ -1,1 +1,36 @@
-//! The local store: an append log with group commit, and images.
+//! The local store of a host: an append log with group commit, and images.
+//!
+//! ```text
+//!   Batch ──one write, one fdatasync──▶ log-7 ──too long──▶ log-8, and in the background image-8
+//!   open: newest good image ──replay of the logs from its number on──▶ State
+//! ```
+//!
+//! A log record is a batch: its entries as they stand in the stream, and the verdicts, the one thing
+//! about them that does not follow from the log. Opening folds them again, so nothing else is trusted,
+//! and what comes out is always a state this host once had: the newest, or after damage an older one.
+//! In reading order:
+//!
+//! - `settings`, `report`, `error`: what goes in, and what opening has to say
+//! - `codec`, `verdicts`, `record`: a batch as bytes
+//! - `frame`, `log`, `image`: the two kinds of files
+//! - `folder`, `recover`, `store`: the files together
+
+mod ahead;
+mod codec;
+mod error;
+mod folder;
+mod frame;
+mod image;
+mod log;
+mod position;
+mod record;
+mod recover;
+mod report;
+mod settings;
+mod store;
+mod verdicts;
+
+pub use error::OpenError;
+pub use report::{Damage, OpenReport};
+pub use settings::Settings;
+pub use store::{DiskStore, Opened, verify};

@@ -1,0 +1,209 @@
+//! An image: a whole state in one file.
+//!
+//! ```text
+//!   head · items in the order of their keys · tokens · refusals · held entries · root digest
+//! ```
+//!
+//! Loading works every value's BLAKE3 out again, and from the state it has built the root: an image is
+//! what it was or is not used.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::{BufMut, Bytes};
+use sluice_core::{Digest, Entry, Item, Key, Media, Refused, Revision, State};
+
+use crate::ahead::ahead;
+use crate::codec::{Reader, put_bytes, put_revision};
+use crate::frame::{Flaw, Frames, Head, Kind, put_frame, put_head};
+use crate::record::{put_entry, read_entry};
+use crate::verdicts::{put_refused, read_refused};
+
+/// How much of an image is gathered before it is written.
+const BLOCK_BYTES: usize = 1 << 20;
+/// How much is written before it is flushed. One flush at the end would keep the disk busy for seconds,
+/// and every batch written meanwhile would wait behind it.
+const FLUSH_BYTES: u64 = 8 << 20;
+
+/// Writes a state that stands at `head.start`. Gives up when `stop` is set.
+pub fn write(file: &File, head: &Head, state: &State, sync: bool, stop: &AtomicBool) -> io::Result<u64> {
+    let mut sink = Sink { file, sync, stop, block: Vec::with_capacity(BLOCK_BYTES), written: 0, flushed: 0 };
+    put_head(&mut sink.block, Kind::Image, head);
+    sink.frames(0, state.range("", None), |out, (key, item)| put_item(out, key, item))?;
+    sink.frames(1, state.tokens.iter(), |out, (token, first)| {
+        put_bytes(out, token);
+        put_revision(out, first);
+    })?;
+    sink.frames(2, state.refused.iter(), |out, refused| put_refused(out, refused))?;
+    sink.frames(3, state.held.values(), |out, entry| put_entry(out, entry))?;
+    put_frame(&mut sink.block, |out| {
+        out.put_u8(4);
+        out.put_slice(&state.root().0);
+    });
+    sink.write()?;
+    Ok(sink.written)
+}
+
+/// Loads the state behind a head.
+pub fn load(head: &Head, frames: Frames) -> io::Result<Result<State, Flaw>> {
+    let mut state = State::default();
+    head.start.mark(&mut state);
+    let mut root = None;
+    let mut end = 0;
+    for part in ahead(Parts { frames, is_over: false })? {
+        match part {
+            Err(flaw) => return Ok(Err(flaw)),
+            Ok((at, Part::Root(found))) => (root, end) = (Some(found), at),
+            Ok((at, _)) if root.is_some() => return Ok(Err(flaw(at, "something follows the end"))),
+            Ok((_, Part::Items(items))) => items.into_iter().for_each(|(key, item)| state.set(&key, Some(item))),
+            Ok((_, Part::Tokens(tokens))) => {
+                tokens.into_iter().for_each(|(token, first)| state.tokens.remember(token, first));
+            }
+            Ok((_, Part::Refused(refused))) => refused.into_iter().for_each(|one| state.remember(Arc::new(one))),
+            Ok((_, Part::Held(held))) => {
+                held.into_iter().for_each(|entry| drop(state.held.insert(entry.revision, Arc::new(entry))));
+            }
+        }
+    }
+    Ok(match root {
+        Some(root) if root == state.root() => Ok(state),
+        Some(_) => Err(flaw(end, "the root digest is not that of the values")),
+        None => Err(flaw(end, "the end is missing")),
+    })
+}
+
+/// A frame's worth of an image.
+enum Part {
+    Items(Vec<(Key, Item)>),
+    Tokens(Vec<(Bytes, Revision)>),
+    Refused(Vec<Refused>),
+    Held(Vec<Entry>),
+    Root(Digest),
+}
+
+/// Gathers frames and writes them in large blocks.
+struct Sink<'a> {
+    file: &'a File,
+    sync: bool,
+    stop: &'a AtomicBool,
+    block: Vec<u8>,
+    written: u64,
+    flushed: u64,
+}
+
+impl Sink<'_> {
+    /// Writes things of one kind, as many to a frame as make a block.
+    fn frames<T>(
+        &mut self,
+        kind: u8,
+        things: impl Iterator<Item = T>,
+        put: impl Fn(&mut Vec<u8>, T),
+    ) -> io::Result<()> {
+        let mut things = things.peekable();
+        while things.peek().is_some() {
+            put_frame(&mut self.block, |out| {
+                let start = out.len();
+                out.put_u8(kind);
+                while out.len() - start < BLOCK_BYTES
+                    && let Some(thing) = things.next()
+                {
+                    put(out, thing);
+                }
+            });
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let mut file = self.file;
+        file.write_all(&self.block)?;
+        self.written += self.block.len() as u64;
+        self.block.clear();
+        if self.sync && self.written - self.flushed >= FLUSH_BYTES {
+            self.file.sync_data()?;
+            self.flushed = self.written;
+        }
+        Ok(())
+    }
+}
+
+/// The parts of an image, each with the byte it starts at; ends at the first flaw.
+struct Parts {
+    frames: Frames,
+    is_over: bool,
+}
+
+impl Iterator for Parts {
+    type Item = Result<(u64, Part), Flaw>;
+
+    fn next(&mut self) -> Option<Result<(u64, Part), Flaw>> {
+        if self.is_over {
+            return None;
+        }
+        let at = self.frames.at();
+        let part = self.frames.next_frame().and_then(|payload| {
+            let Some(payload) = payload else { return Ok(None) };
+            let part = read_part(&payload).ok_or_else(|| flaw(at, "a value is not what its digest says"))?;
+            Ok(Some((at, part)))
+        });
+        self.is_over = !matches!(part, Ok(Some(_)));
+        part.transpose()
+    }
+}
+
+fn read_part(payload: &[u8]) -> Option<Part> {
+    let mut reader = Reader::new(payload);
+    let part = match reader.u8()? {
+        0 => Part::Items(all(&mut reader, read_item)?),
+        1 => Part::Tokens(all(&mut reader, |reader| {
+            Some((Bytes::copy_from_slice(reader.bytes()?), reader.revision()?))
+        })?),
+        2 => Part::Refused(all(&mut reader, read_refused)?),
+        3 => Part::Held(all(&mut reader, read_entry)?),
+        4 => Part::Root(reader.digest()?),
+        _ => return None,
+    };
+    reader.is_done().then_some(part)
+}
+
+fn all<T>(reader: &mut Reader<'_>, read: impl Fn(&mut Reader<'_>) -> Option<T>) -> Option<Vec<T>> {
+    let mut things = Vec::new();
+    while !reader.is_done() {
+        things.push(read(reader)?);
+    }
+    Some(things)
+}
+
+fn put_item(out: &mut Vec<u8>, key: &Key, item: &Item) {
+    put_bytes(out, key.as_str().as_bytes());
+    put_revision(out, item.revision);
+    put_bytes(out, item.media.as_str().as_bytes());
+    out.put_slice(&item.digest.0);
+    put_bytes(out, &item.bytes);
+}
+
+fn read_item(reader: &mut Reader<'_>) -> Option<(Key, Item)> {
+    let key = reader.key()?;
+    let revision = reader.revision()?;
+    let media = read_media(&key, reader.text()?)?;
+    let digest = reader.digest()?;
+    // Copied, so that one value of a block that stays does not keep the block in memory.
+    let bytes = Bytes::copy_from_slice(reader.bytes()?);
+    (Digest::of(&bytes) == digest).then_some((key, Item { revision, media, digest, bytes }))
+}
+
+/// The default of a key costs no memory, and most values have it.
+fn read_media(key: &Key, text: &str) -> Option<Media> {
+    let default = Media::of_key(key);
+    if default.as_str() == text { Some(default) } else { Media::parse(text) }
+}
+
+fn flaw(at: u64, what: &str) -> Flaw {
+    Flaw { at, what: what.to_owned() }
+}

@@ -1,0 +1,41 @@
+//! Bounds of the store.
+
+/// Bounds of the store, each with what it defends against.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whether a batch is on the disk itself, and not only with the kernel, before it counts as written.
+    /// Without it a power cut can cost the newest batches; a crash of the process alone costs nothing.
+    pub sync: bool,
+    /// How far the logs must grow, in bytes, before an image is written: a small state must not be
+    /// written out again and again.
+    pub image_min_bytes: u64,
+    /// How many times the last image the logs must grow: a large state must not be, either. Replaying
+    /// stays in proportion to what is stored.
+    pub image_factor: u64,
+    /// Most bytes kept of a damaged tail, for whoever looks into it.
+    pub damaged_bytes_max: u64,
+    /// Most damaged files kept: a dying disk must not fill itself with them.
+    pub damaged_files_max: usize,
+    /// Most bytes the write buffer keeps between batches: one huge batch must not cost memory for ever.
+    pub buffer_bytes_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            sync: true,
+            image_min_bytes: 64 << 20,
+            image_factor: 2,
+            damaged_bytes_max: 16 << 20,
+            damaged_files_max: 4,
+            buffer_bytes_max: 8 << 20,
+        }
+    }
+}
+
+impl Settings {
+    /// How far the logs may grow past an image of this size.
+    pub(crate) fn image_due(&self, image_bytes: u64) -> u64 {
+        self.image_min_bytes.max(image_bytes.saturating_mul(self.image_factor))
+    }
+}

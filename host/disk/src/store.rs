@@ -1,0 +1,299 @@
+//! The store: one log that takes batches, and an image of them now and then.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::{fs, io};
+
+use sluice_core::{Batch, Lost, Revision, State, Step};
+use sluice_node::Store;
+use tracing::{info, warn};
+
+use crate::error::{Failure, OpenError};
+use crate::folder::{Folder, list};
+use crate::frame::{Head, Kind, put_frame, put_head};
+use crate::image;
+use crate::log::Log;
+use crate::position::Position;
+use crate::record::put_record;
+use crate::recover::{Recovered, recover};
+use crate::report::OpenReport;
+use crate::settings::Settings;
+
+/// The local store of a host. The folder is locked for as long as it lives.
+pub struct DiskStore {
+    shared: Arc<Shared>,
+    inner: Mutex<Inner>,
+}
+
+/// A store just opened.
+pub struct Opened {
+    pub store: DiskStore,
+    /// What it had: where the node goes on.
+    pub state: State,
+    /// What opening found. Damage is for somebody to look at.
+    pub report: OpenReport,
+}
+
+/// What the thread that writes an image needs, too.
+struct Shared {
+    folder: Folder,
+    space: String,
+    settings: Settings,
+    /// Size of the newest image.
+    image_bytes: AtomicU64,
+    is_closing: AtomicBool,
+}
+
+struct Inner {
+    log: Log,
+    /// What is on disk leads here.
+    position: Position,
+    /// The batch written last, by what tells it from the next.
+    last: Option<Written>,
+    /// Bytes logged since an image was last begun.
+    grown: u64,
+    buffer: Vec<u8>,
+    image: Option<JoinHandle<()>>,
+}
+
+// A number alone is not enough: a node that is started anew on the same store counts from one again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Written {
+    number: u64,
+    index: u64,
+    steps: usize,
+    released: Option<Revision>,
+}
+
+/// How a batch stands to what is on disk.
+enum Place {
+    /// It is there.
+    Behind,
+    /// It comes next, and leads here.
+    Next(Position),
+    /// It does not fit.
+    Apart,
+}
+
+impl DiskStore {
+    /// Opens the folder of a space, or makes it, and reads back what it holds. Damage never keeps it from
+    /// opening: what is damaged is set aside as `*.damaged` and reported, and the newest state that is
+    /// whole is gone on from.
+    ///
+    /// # Errors
+    /// Another process has it; it cannot be read or written; it is of another space or a newer version.
+    pub fn open(folder: &Path, space: &str, settings: Settings) -> Result<Opened, OpenError> {
+        let folder = Folder::claim(folder)?;
+        let mut found = recover(&folder.path, space)?;
+        tidy(&folder, &settings, &mut found.report)?;
+        let log = tail(&folder, space, &settings, &found)?;
+        let shared = Shared {
+            folder,
+            space: space.to_owned(),
+            settings,
+            image_bytes: AtomicU64::new(found.image_bytes),
+            is_closing: AtomicBool::new(false),
+        };
+        let (position, grown) = (found.position, found.log_bytes);
+        let inner = Inner { log, position, last: None, grown, buffer: Vec::new(), image: None };
+        let store = DiskStore { shared: Arc::new(shared), inner: Mutex::new(inner) };
+        Ok(Opened { store, state: found.state, report: found.report })
+    }
+
+    /// Waits for the image that is being written, if one is.
+    pub fn finish_image(&self) {
+        let image = self.inner().image.take();
+        if let Some(image) = image
+            && image.join().is_err()
+        {
+            warn!("the thread that writes images panicked");
+        }
+    }
+
+    // After a panic the log still ends where `position` says: both move last, together.
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes on in a new log.
+    fn rotate(&self, inner: &mut Inner) -> Result<(), Lost> {
+        let number = inner.log.number + 1;
+        let Shared { folder, space, settings, .. } = &*self.shared;
+        let made = create_log(folder, space, settings, number, inner.position);
+        inner.log = made.map_err(|error| lost(&folder.file(Kind::Log, number), "create", &error))?;
+        Ok(())
+    }
+
+    /// Begins an image in the background, of the state the log now ends with.
+    fn begin_image(&self, inner: &mut Inner, state: &State) {
+        if inner.image.as_ref().is_some_and(|image| !image.is_finished()) {
+            return;
+        }
+        // Whatever becomes of it, the next try comes only after as much again.
+        inner.grown = 0;
+        if let Err(error) = self.rotate(inner) {
+            warn!(error = error.0, "image not begun");
+            return;
+        }
+        let (shared, state, number, start) = (self.shared.clone(), state.clone(), inner.log.number, inner.position);
+        let thread = thread::Builder::new().name("sluice-image".to_owned());
+        match thread.spawn(move || shared.write_image(number, start, &state)) {
+            Ok(image) => inner.image = Some(image),
+            Err(error) => warn!(%error, "image not begun"),
+        }
+    }
+}
+
+impl Store for DiskStore {
+    fn persist(&self, batch: &Batch) -> Result<(), Lost> {
+        let mut inner = self.inner();
+        let after = match inner.place(batch) {
+            Place::Behind => return Ok(()),
+            Place::Next(after) => after,
+            Place::Apart => return Err(apart(&inner.position, batch)),
+        };
+        if inner.log.is_suspect() {
+            self.rotate(&mut inner)?;
+        }
+        let Shared { folder, settings, .. } = &*self.shared;
+        if let Err((doing, error)) = inner.write(batch, after, settings) {
+            return Err(lost(&folder.file(Kind::Log, inner.log.number), doing, &error));
+        }
+        if inner.grown >= settings.image_due(self.shared.image_bytes.load(Ordering::Relaxed)) {
+            self.begin_image(&mut inner, &batch.state);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for DiskStore {
+    fn drop(&mut self) {
+        // The folder must be nobody's before another process can have it.
+        self.shared.is_closing.store(true, Ordering::Relaxed);
+        self.finish_image();
+    }
+}
+
+impl Inner {
+    fn place(&self, batch: &Batch) -> Place {
+        if self.last == Some(Written::of(batch)) {
+            return Place::Behind;
+        }
+        let after = self.position.after(&batch.steps);
+        if after.is_of(&batch.state) {
+            return Place::Next(after);
+        }
+        // Written before the process restarted, by a caller who has not heard of it.
+        if batch.state.index <= self.position.index { Place::Behind } else { Place::Apart }
+    }
+
+    fn write(&mut self, batch: &Batch, after: Position, settings: &Settings) -> Result<(), (&'static str, io::Error)> {
+        self.buffer.clear();
+        put_frame(&mut self.buffer, |out| put_record(out, after, &batch.steps));
+        self.log.append(&self.buffer, settings.sync)?;
+        self.position = after;
+        self.last = Some(Written::of(batch));
+        self.grown += self.buffer.len() as u64;
+        self.buffer.clear();
+        self.buffer.shrink_to(settings.buffer_bytes_max);
+        Ok(())
+    }
+}
+
+impl Written {
+    fn of(batch: &Batch) -> Written {
+        let released = match batch.steps.last() {
+            Some(Step::Released(settled)) => Some(settled.entry.revision),
+            Some(Step::Folded(_) | Step::Held(_)) | None => None,
+        };
+        Written { number: batch.number, index: batch.state.index, steps: batch.steps.len(), released }
+    }
+}
+
+impl Shared {
+    fn write_image(&self, number: u64, start: Position, state: &State) {
+        let path = self.folder.file(Kind::Image, number);
+        let head = Head { space: self.space.clone(), start };
+        let sync = self.settings.sync;
+        let made = self.folder.create(&path, sync, |file| image::write(file, &head, state, sync, &self.is_closing));
+        match made {
+            Ok((_, bytes)) => {
+                self.image_bytes.store(bytes, Ordering::Relaxed);
+                info!(bytes, revision = %start.cursor, "image written");
+            }
+            Err(_) if self.is_closing.load(Ordering::Relaxed) => return,
+            Err(error) => {
+                let error = Failure { path: &path, doing: "write", error: &error };
+                warn!(%error, "image not written");
+                return;
+            }
+        }
+        if let Err(error) = self.folder.clear(number) {
+            warn!(%error, "old files not removed");
+        }
+    }
+}
+
+/// Reads a folder without changing or locking it. While a host is running on it, the newest record may
+/// be reported as a write that did not finish.
+///
+/// # Errors
+/// It cannot be read; it is of another space or a newer version.
+pub fn verify(folder: &Path, space: &str) -> Result<(State, OpenReport), OpenError> {
+    recover(folder, space).map(|found| (found.state, found.report))
+}
+
+/// Sets aside what is damaged and removes what was never finished.
+fn tidy(folder: &Folder, settings: &Settings, report: &mut OpenReport) -> Result<(), OpenError> {
+    for damage in &mut report.damaged {
+        let file = damage.file.clone();
+        let aside = folder.set_aside(damage, settings).map_err(OpenError::at(&file, "set aside the damage in"))?;
+        damage.set_aside = aside;
+    }
+    let remove = || -> io::Result<()> {
+        list(&folder.path)?.unfinished.iter().try_for_each(fs::remove_file)?;
+        folder.forget_damaged(settings.damaged_files_max)?;
+        folder.flush(settings.sync)
+    };
+    remove().map_err(OpenError::at(&folder.path, "clear up"))
+}
+
+/// The log that goes on where the state stands.
+fn tail(folder: &Folder, space: &str, settings: &Settings, found: &Recovered) -> Result<Log, OpenError> {
+    let Some((number, end)) = found.tail else {
+        let path = folder.file(Kind::Log, found.unused);
+        let made = create_log(folder, space, settings, found.unused, found.position);
+        return made.map_err(OpenError::at(&path, "create"));
+    };
+    let path = folder.file(Kind::Log, number);
+    let file = OpenOptions::new().write(true).open(&path).map_err(OpenError::at(&path, "open"))?;
+    // The process may have died between write and flush. What is served must be on the disk.
+    if settings.sync {
+        file.sync_data().map_err(OpenError::at(&path, "flush"))?;
+    }
+    Ok(Log::new(number, file, end))
+}
+
+fn create_log(folder: &Folder, space: &str, settings: &Settings, number: u64, start: Position) -> io::Result<Log> {
+    let mut bytes = Vec::new();
+    put_head(&mut bytes, Kind::Log, &Head { space: space.to_owned(), start });
+    let write = |mut file: &fs::File| io::Write::write_all(&mut file, &bytes);
+    let (file, ()) = folder.create(&folder.file(Kind::Log, number), settings.sync, write)?;
+    Ok(Log::new(number, file, bytes.len() as u64))
+}
+
+fn apart(position: &Position, batch: &Batch) -> Lost {
+    let (have, got) = (position.cursor, batch.state.cursor);
+    Lost(format!("the batch up to {got} does not follow {have}, where the store stands: restart the host"))
+}
+
+fn lost(path: &Path, doing: &str, error: &io::Error) -> Lost {
+    Lost(Failure { path, doing, error }.to_string())
+}
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;
