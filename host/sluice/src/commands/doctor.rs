@@ -1,0 +1,113 @@
+//! `sluice doctor`: what is wrong, or soon will be, and what to do about it.
+
+mod disk;
+mod server;
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::cli::Doctor;
+use crate::commands::status::fleet;
+use crate::exit::Ended;
+use crate::output::Table;
+use crate::space::{Context, Space};
+use crate::wiring::edges::{BUILT_IN, library};
+
+/// One thing looked at.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Finding {
+    check: &'static str,
+    grade: Grade,
+    found: String,
+    /// What to do about it; empty when all is well.
+    fix: String,
+}
+
+/// How it is. Later is worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grade {
+    Ok,
+    Warn,
+    Fail,
+}
+
+impl Finding {
+    fn ok(check: &'static str, found: impl Into<String>) -> Finding {
+        Finding { check, grade: Grade::Ok, found: found.into(), fix: String::new() }
+    }
+
+    fn warn(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Finding {
+        Finding { check, grade: Grade::Warn, found: found.into(), fix: fix.into() }
+    }
+
+    fn fail(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Finding {
+        Finding { check, grade: Grade::Fail, found: found.into(), fix: fix.into() }
+    }
+}
+
+impl Grade {
+    fn word(self) -> &'static str {
+        match self {
+            Grade::Ok => "OK",
+            Grade::Warn => "WARN",
+            Grade::Fail => "FAIL",
+        }
+    }
+}
+
+pub fn run(context: &Context, args: &Doctor) -> Result<Ended> {
+    let space = context.space()?;
+    let mut findings = context.run(async {
+        let mut findings = of_redis(&space).await;
+        findings.push(of_validators());
+        Ok(findings)
+    })?;
+    if let Some(folder) = &args.data {
+        findings.extend(disk::look(folder));
+    }
+    let row = |finding: &Finding| {
+        vec![json!(finding.check), json!(finding.grade.word()), json!(finding.found), json!(finding.fix)]
+    };
+    let rows = findings.iter().map(row).collect();
+    context.output.many("Doctor", &Table { columns: vec!["check", "grade", "found", "fix"], wide_from: 4, rows })?;
+    let has_failed = findings.iter().any(|finding| finding.grade == Grade::Fail);
+    Ok(if has_failed { Ended::No } else { Ended::Yes })
+}
+
+async fn of_redis(space: &Space) -> Vec<Finding> {
+    let facts = match space.redis.server_facts().await {
+        Ok(facts) => facts,
+        Err(lost) => {
+            return vec![Finding::fail("redis", lost.0, "see that it runs and that --redis is its address")];
+        }
+    };
+    let mut findings = server::look(&facts, space.redis.address());
+    findings.push(match space.redis.stream().await {
+        Ok(stream) => server::log(stream.as_ref()),
+        Err(lost) => Finding::fail("log", lost.0, "see the rights below"),
+    });
+    findings.push(server::rights(&facts.rights));
+    findings.push(match fleet(space).await {
+        Ok(fleet) if fleet.is_converged() => Finding::ok("hosts", fleet.summary()),
+        Ok(fleet) => Finding::warn("hosts", fleet.summary(), "look with sluice status"),
+        Err(error) => Finding::fail("hosts", format!("{error:#}"), "see the rights above"),
+    });
+    findings
+}
+
+/// Whether the engine works here, and what a first use of a validator costs.
+fn of_validators() -> Finding {
+    let tried = library().map(|library| {
+        let (name, bytes) = BUILT_IN[0];
+        (name, tokio::task::block_in_place(|| library.inspect(bytes)))
+    });
+    match tried {
+        Ok((name, inspection)) => match inspection.refusal {
+            None => Finding::ok("validators", format!("{name} compiles in {} ms", inspection.compile_time.as_millis())),
+            Some(why) => Finding::fail("validators", format!("{name} {why}"), "this build is broken: report it"),
+        },
+        Err(error) => {
+            Finding::fail("validators", format!("{error:#}"), "free address space, or see to the cache folder")
+        }
+    }
+}

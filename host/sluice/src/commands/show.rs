@@ -1,0 +1,95 @@
+//! `sluice show`: one entry of the log, and what came of it.
+
+use anyhow::{Result, bail};
+use serde_json::{Map, Value, json};
+use sluice_core::{Entry, Outcome, Revision, State};
+
+use crate::cli::{Form, Show};
+use crate::commands::history::message;
+use crate::exit::Ended;
+use crate::output::printable;
+use crate::payload;
+use crate::publish::{finding_line, shown};
+use crate::space::{Context, Space};
+use crate::utc::utc;
+
+/// Longest value shown to people, in characters; JSON has all of it.
+const SHOWN_CHARS_MAX: usize = 200;
+
+pub fn run(context: &Context, args: &Show) -> Result<Ended> {
+    let space = context.space()?;
+    let Some((entry, outcome, after)) = context.run(found(&space, args.revision))? else {
+        bail!("the log has no entry {}: look for its revision with sluice history KEY", args.revision);
+    };
+    let mut fields = head(&entry, &outcome, &after);
+    let output = &context.output;
+    match output.form() {
+        Form::Table | Form::Wide => {
+            output.one("Entry", fields)?;
+            for (name, value) in &entry.fields {
+                output.line(&format!("field\t{}\t{}", printable(&String::from_utf8_lossy(name)), short(value)))?;
+            }
+            outcome.findings().iter().try_for_each(|finding| output.line(&finding_line(&shown(finding))))?;
+        }
+        Form::Json | Form::Jsonl | Form::Yaml | Form::Name => {
+            let listed = entry.fields.iter().map(|(name, value)| {
+                let name = ("name".to_owned(), json!(String::from_utf8_lossy(name)));
+                Value::Object(Map::from_iter([name, payload::field(value)]))
+            });
+            fields.insert("fields".to_owned(), listed.collect());
+            let findings = outcome.findings().iter().map(|finding| Value::Object(shown(finding)));
+            fields.insert("findings".to_owned(), findings.collect());
+            output.one("Entry", fields)?;
+        }
+    }
+    Ok(Ended::Yes)
+}
+
+async fn found(space: &Space, revision: Revision) -> Result<Option<(Entry, Outcome, State)>> {
+    let mut found = None;
+    let see = |entry: &Entry, outcome: &Outcome, after: &State| {
+        if entry.revision == revision {
+            found = Some((entry.clone(), outcome.clone(), after.clone()));
+        }
+    };
+    space.replica()?.fold(Some(revision), see).await?;
+    Ok(found)
+}
+
+fn head(entry: &Entry, outcome: &Outcome, after: &State) -> Map<String, Value> {
+    let field = |name: &str, value: Value| (name.to_owned(), value);
+    Map::from_iter([
+        field("revision", entry.revision.to_string().into()),
+        field("time", utc(entry.revision.ms).into()),
+        field("outcome", outcome.class().into()),
+        field("message", json!(message(outcome))),
+        field("index", after.index.into()),
+        field("digest", entry.digest.to_string().into()),
+        field("chain", after.chain.to_string().into()),
+        field("root", after.root().to_string().into()),
+    ])
+}
+
+fn short(value: &[u8]) -> String {
+    match std::str::from_utf8(value) {
+        Err(_) => format!("({} bytes that are no text)", value.len()),
+        Ok(text) if text.chars().nth(SHOWN_CHARS_MAX).is_none() => printable(text),
+        Ok(text) => {
+            let head: String = text.chars().take(SHOWN_CHARS_MAX).collect();
+            format!("{}… ({} bytes)", printable(&head), value.len())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_value_is_shortened_for_people() {
+        assert_eq!(short(b"a\nb"), r"a\nb");
+        assert_eq!(short(b"\xff\0"), "(2 bytes that are no text)");
+        assert_eq!(short("ä".repeat(200).as_bytes()), "ä".repeat(200));
+        assert_eq!(short("ä".repeat(201).as_bytes()), format!("{}… (402 bytes)", "ä".repeat(200)));
+    }
+}

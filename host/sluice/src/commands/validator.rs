@@ -1,0 +1,41 @@
+//! `sluice validator`: components and the bindings that put them to work.
+
+mod bind;
+mod component;
+mod inspect;
+mod listing;
+mod trial;
+
+use anyhow::Result;
+use serde_json::{Map, json};
+
+use crate::cli::{Form, ValidatorVerb};
+use crate::exit::Ended;
+use crate::space::Context;
+use component::Component;
+
+pub fn run(context: &Context, verb: &ValidatorVerb) -> Result<Ended> {
+    match verb {
+        ValidatorVerb::Push { component } => context.run(push(context, component)),
+        ValidatorVerb::Bind(args) => context.run(bind::bind(context, args)),
+        ValidatorVerb::Ls => context.run(listing::list(context)),
+        ValidatorVerb::Inspect { component } => context.run(inspect::inspect(context, component)),
+        ValidatorVerb::Run(args) => context.run(trial::run(context, args)),
+    }
+}
+
+async fn push(context: &Context, text: &str) -> Result<Ended> {
+    let space = context.space()?;
+    let component = Component::find(text, &space).await?;
+    component.store(&space).await?;
+    match context.output.form() {
+        // The digest alone, as the next command wants it.
+        Form::Table | Form::Wide | Form::Name => context.output.line(&component.digest.to_string())?,
+        Form::Json | Form::Jsonl | Form::Yaml => {
+            let fields = [("digest", json!(component.digest.to_string())), ("bytes", json!(component.bytes.len()))];
+            let fields = fields.map(|(name, value)| (name.to_owned(), value));
+            context.output.one("Component", Map::from_iter(fields))?;
+        }
+    }
+    Ok(Ended::Yes)
+}

@@ -1,0 +1,77 @@
+//! `sluice validator bind`: a binding is a document under `_sluice/validators/`, published like any other.
+
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+use sluice_core::Key;
+use sluice_core::key::VALIDATORS;
+
+use super::component::Component;
+use crate::cli::Bind;
+use crate::exit::{Ended, usage};
+use crate::publish::{self, Edit};
+use crate::space::{Context, value};
+use crate::wiring::edges::Binding;
+
+pub async fn bind(context: &Context, args: &Bind) -> Result<Ended> {
+    let key = Key::parse(format!("{VALIDATORS}{}", args.name).as_bytes()).map_err(usage)?;
+    let settings = args.settings.as_deref().map(settings).transpose()?;
+    let space = context.space()?;
+    let component = Component::find(&args.component, &space).await?;
+    let document = document(args, &component.digest.to_string(), settings).to_string();
+    Binding::parse(&args.name, document.as_bytes())
+        .map_err(|error| usage(format!("{}: {}", error.pointer, error.message)))?;
+    if !args.publish.dry_run {
+        component.store(&space).await?;
+    } else if !component.is_stored(&space).await {
+        return Err(usage("a dry run stores nothing: push the component first"));
+    }
+    let edit = Edit::Put { key, value: document.into(), media: Some("application/json".to_owned()) };
+    publish::publish(context, &space, &[edit], &[], &args.publish).await
+}
+
+/// Settings as typed: JSON, or a file of it.
+pub fn settings(text: &str) -> Result<Value> {
+    let bytes = value(text)?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| usage(format!("the settings are no JSON: {error}: write JSON, or @file")))
+}
+
+/// What is left out has the hosts' defaults, also after they have changed.
+fn document(args: &Bind, component: &str, settings: Option<Value>) -> Value {
+    let limits = [("fuel", args.fuel), ("memory_bytes", args.memory_bytes), ("time_ms", args.time_ms)];
+    let limits: Map<String, Value> =
+        limits.into_iter().filter_map(|(name, limit)| limit.map(|limit| (name.to_owned(), limit.into()))).collect();
+    let mut document =
+        Map::from_iter([("keys".to_owned(), json!(args.keys)), ("component".to_owned(), json!(component))]);
+    if let Some(settings) = settings {
+        document.insert("settings".to_owned(), settings);
+    }
+    if !limits.is_empty() {
+        document.insert("limits".to_owned(), limits.into());
+    }
+    document.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binding_says_only_what_was_said() {
+        let args = |fuel| Bind {
+            name: "v".to_owned(),
+            component: String::new(),
+            keys: vec!["app/**".to_owned()],
+            settings: None,
+            fuel,
+            memory_bytes: None,
+            time_ms: None,
+            publish: crate::cli::PublishArgs::default(),
+        };
+        assert_eq!(document(&args(None), "aa", None).to_string(), r#"{"keys":["app/**"],"component":"aa"}"#);
+        assert_eq!(
+            document(&args(Some(7)), "aa", Some(json!({"max": 1}))).to_string(),
+            r#"{"keys":["app/**"],"component":"aa","settings":{"max":1},"limits":{"fuel":7}}"#
+        );
+    }
+}

@@ -1,0 +1,14 @@
+//! What commands show of the edges and ask of them directly, under one name, so that they name no edge.
+
+use anyhow::{Context, Result};
+
+pub use sluice_artifacts::ALL as BUILT_IN;
+pub use sluice_judge::{Binding, COMPONENT_BYTES_MAX, Cost, Library, wrapped};
+pub use sluice_redis::{HostReport, Right, Seen, ServerFacts, StreamFacts};
+
+/// The validators' engine, with a cache in the user's folder, so that a second run starts at once.
+pub fn library() -> Result<Library> {
+    let cache = crate::settings::cache_folder().join("validators");
+    let bounds = sluice_judge::Settings { cache: Some(cache), ..sluice_judge::Settings::default() };
+    Library::open(&bounds).context("cannot set up the validators' engine")
+}
