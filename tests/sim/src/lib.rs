@@ -8,8 +8,7 @@
 //! - [`log`], [`publisher`], [`judge`]: the world that hosts must agree about
 //! - [`host`], [`disk`]: one node with what it has in flight, and what survives its crashes
 //! - [`weather`]: which faults a seed has, and the bugs that can be planted to see them caught
-//! - [`world`], [`carry`]: the agenda of what happens next, and the carrying out of effects
-//! - [`vectors`]: the golden vectors of the protocol
+//! - [`world`] and `carry`: the agenda of what happens next, and the carrying out of effects
 
 mod carry;
 pub mod disk;

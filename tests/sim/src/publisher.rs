@@ -7,24 +7,57 @@ use sluice_core::{Key, Millis, Revision};
 use crate::judge::{BROKEN, RULES};
 use crate::log::{Fields, Log};
 
-/// Few enough that publishers get in each other's way.
-const KEYS: [&str; 7] = ["a", "b", "shop/limits.json", "shop/routes", "shop/flags/new", "tls/cert.pem", "z"];
+/// What publishers write to. A history uses the first few, so that publishers get in each other's way, or
+/// all, so that much is judged at once.
+const KEYS: [&str; 16] = [
+    "a",
+    "shop/limits.json",
+    "z",
+    "shop/routes",
+    "b",
+    "shop/flags/new",
+    "tls/cert.pem",
+    "a.json",
+    "c/d/e",
+    "c/d/f",
+    "g",
+    "h.toml",
+    "i-j",
+    "k_l",
+    "m",
+    "n",
+];
 
 /// Words that sort differently and that rules like or dislike.
 const WORDS: [&str; 6] = ["bad", "low", "middling", "up", "very long indeed", ""];
 
+/// What all publishers of a history have in common.
+pub struct Habits {
+    /// How many keys they write to.
+    keys: usize,
+    /// Numbers the token used last, which is as likely used again as followed by a fresh one.
+    token: u32,
+}
+
+impl Habits {
+    /// The habits of a seed.
+    pub fn of(rng: &mut Rng) -> Habits {
+        Habits { keys: rng.usize(4..=KEYS.len()), token: 0 }
+    }
+}
+
 /// The fields of the next entry. What it says depends on the seed and on what is current now; blobs it
 /// names are stored, some of them late.
-pub fn next(rng: &mut Rng, log: &mut Log, now: Millis) -> Fields {
-    let mut draft = Draft { fields: Vec::new(), rng, log, now };
+pub fn next(rng: &mut Rng, log: &mut Log, now: Millis, habits: &mut Habits) -> Fields {
+    let mut draft = Draft { fields: Vec::new(), rng, log, now, keys: habits.keys };
     match draft.rng.u8(0..100) {
         0..14 => draft.rules(),
         14..22 => draft.mistake(),
         22.. => draft.values(),
     }
-    if draft.rng.u8(0..100) < 25 {
-        let token = format!("t{}", draft.rng.u8(0..12));
-        draft.field("token", token.as_bytes());
+    if draft.rng.u8(0..100) < 40 {
+        habits.token += u32::from(draft.rng.bool());
+        draft.field("token", format!("t{}", habits.token).as_bytes());
     }
     if draft.rng.bool() {
         draft.field("author", b"mei");
@@ -38,13 +71,14 @@ struct Draft<'a> {
     rng: &'a mut Rng,
     log: &'a mut Log,
     now: Millis,
+    keys: usize,
 }
 
 impl Draft<'_> {
     /// Puts and deletes of a few keys, sometimes with bases.
     fn values(&mut self) {
         let count = *pick(self.rng, &[1, 1, 1, 2, 3]);
-        let mut keys = KEYS.to_vec();
+        let mut keys = KEYS[..self.keys].to_vec();
         self.rng.shuffle(&mut keys);
         for key in &keys[..count] {
             self.edit(key);

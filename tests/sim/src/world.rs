@@ -9,7 +9,7 @@ use sluice_core::{Effect, Event, Millis, Node, Revision, Step};
 use crate::host::Host;
 use crate::laws;
 use crate::log::Log;
-use crate::publisher;
+use crate::publisher::{self, Habits};
 use crate::weather::{Bug, Weather};
 
 /// Entries in one answer of the log.
@@ -112,6 +112,7 @@ pub(crate) struct World {
     agenda: BTreeMap<(Millis, u64), Happening>,
     numbers: u64,
     to_publish: u32,
+    habits: Habits,
     trace: Option<VecDeque<String>>,
 }
 
@@ -126,7 +127,8 @@ impl World {
         };
         let hosts = (0..count).map(|_| Host::default()).collect();
         let (log, tally, now) = (Log::default(), Tally::default(), Millis(0));
-        World { run, rng, now, weather, log, hosts, tally, agenda: BTreeMap::new(), numbers: 0, to_publish, trace }
+        let (agenda, habits) = (BTreeMap::new(), Habits::of(&mut rng));
+        World { run, rng, now, weather, log, hosts, tally, agenda, numbers: 0, to_publish, habits, trace }
     }
 
     fn play(&mut self) -> Result<Tally, String> {
@@ -178,7 +180,7 @@ impl World {
     }
 
     fn publish(&mut self) -> laws::Law {
-        let fields = publisher::next(&mut self.rng, &mut self.log, self.now);
+        let fields = publisher::next(&mut self.rng, &mut self.log, self.now, &mut self.habits);
         let line = self.log.append(self.now, fields);
         let class = line.outcome.class();
         *self.tally.outcomes.entry(class).or_default() += 1;

@@ -1,0 +1,232 @@
+#!/usr/bin/env python3
+"""The protocol once more, written from docs/PROTOCOL.md alone, to check the golden vectors against.
+
+usage: vectors.py docs/vectors/protocol.jsonl        (needs the module blake3 from PyPI)
+"""
+
+import json
+import re
+import sys
+
+from blake3 import blake3
+
+DOMAINS = {
+    name: blake3(b"", derive_key_context=context).digest()
+    for name, context in {
+        "point": "sluice ring v1: key token",
+        "entry": "sluice log v1: entry",
+        "chain": "sluice log v1: chain",
+        "leaf": "sluice state v1: leaf",
+        "branch": "sluice state v1: branch",
+    }.items()
+}
+ZERO = bytes(32)
+MEDIA = {
+    "json": "application/json", "yaml": "application/yaml", "yml": "application/yaml", "toml": "application/toml",
+    "xml": "application/xml", "txt": "text/plain; charset=utf-8", "conf": "text/plain; charset=utf-8",
+    "ini": "text/plain; charset=utf-8", "env": "text/plain; charset=utf-8", "md": "text/markdown; charset=utf-8",
+    "html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8",
+    "csv": "text/csv; charset=utf-8", "pem": "application/x-pem-file", "crt": "application/x-pem-file",
+    "wasm": "application/wasm",
+}
+
+
+def keyed(domain, data):
+    return blake3(data, key=DOMAINS[domain]).digest()
+
+
+def number(value, size):
+    return value.to_bytes(size, "big")
+
+
+def form(value):
+    """The bytes a vector writes as a text, as hex or as a repetition."""
+    if isinstance(value, str):
+        return value.encode()
+    return bytes.fromhex(value["hex"]) if "hex" in value else value["repeat"].encode() * value["times"]
+
+
+# --- entries -----------------------------------------------------------------------------------------------
+
+class Malformed(Exception):
+    """An entry that asks for nothing."""
+
+
+def require(holds):
+    if not holds:
+        raise Malformed
+
+
+def revision(text):
+    match = re.fullmatch(r"([0-9]+)(?:-([0-9]+))?", text)
+    require(match)
+    found = int(match[1]), int(match[2] or 0)
+    require(max(found) < 2**64)
+    return found
+
+
+def written(found):
+    return f"{found[0]}-{found[1]}"
+
+
+def text_of(value):
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise Malformed from None
+
+
+def key_of(text):
+    require(re.fullmatch(r"[A-Za-z0-9._/-]{1,512}", text))
+    require(all(segment not in ("", ".", "..") for segment in text.split("/")))
+    return text
+
+
+def media_of(text):
+    kind, slash, sub = text.partition("/")
+    require(slash and kind and sub and " " not in kind and len(text) <= 127)
+    require(re.fullmatch(r"[ -~]*", text))
+    return text
+
+
+def default_media(key):
+    name, dot, extension = key.rpartition("/")[2].rpartition(".")
+    return MEDIA.get(extension, "application/octet-stream") if dot else "application/octet-stream"
+
+
+def decode(fields):
+    """The edits (key -> None, or digest, length and media), bases and token of an entry."""
+    require(len(fields) <= 16384 and sum(len(name) + len(value) for name, value in fields) <= 32 << 20)
+    edits, types, bases, once = {}, {}, {}, {}
+    for name, value in fields:
+        name = text_of(name)
+        verb, colon, key = name.partition(":")
+        if name.startswith("x-"):
+            require(len(name.encode()) <= 256 and len(value) <= 4096)
+        elif not colon:
+            require(name in ("author", "reason", "token") and name not in once)
+            require(1 <= len(value) <= 128 if name == "token" else len(value) <= 4096)
+            once[name] = value if name == "token" else text_of(value)
+        elif verb == "type":
+            require(key_of(key) not in types)
+            types[key] = media_of(text_of(value))
+        elif verb == "base":
+            require(key_of(key) not in bases)
+            bases[key] = revision(text_of(value))
+        else:
+            require(verb in ("put", "put-blob", "del") and key_of(key) not in edits)
+            edits[key] = edit(verb, value)
+    require(edits and all(edits.get(key) for key in types))
+    for key, put in edits.items():
+        if put:
+            put["media"] = types.get(key) or default_media(key)
+    return edits, bases, once.get("token")
+
+
+def edit(verb, value):
+    if verb == "del":
+        require(not value)
+        return None
+    if verb == "put":
+        require(len(value) <= 1 << 20)
+        return {"digest": blake3(value).digest(), "length": len(value)}
+    match = re.fullmatch(r"([0-9a-f]{64}) ([0-9]+)", text_of(value))
+    require(match and int(match[2]) <= 64 << 20)
+    return {"digest": bytes.fromhex(match[1]), "length": int(match[2])}
+
+
+def entry_digest(at, fields):
+    text = number(at[0], 8) + number(at[1], 8) + number(len(fields), 4)
+    for name, value in fields:
+        text += number(len(name), 4) + name + number(len(value), 4) + blake3(value).digest()
+    return keyed("entry", text)
+
+
+# --- state -------------------------------------------------------------------------------------------------
+
+def leaf(key, item):
+    text = number(len(key), 2) + key.encode() + number(item["at"][0], 8) + number(item["at"][1], 8)
+    text += number(len(item["media"]), 2) + item["media"].encode() + number(item["length"], 8) + item["digest"]
+    return keyed("leaf", text)
+
+
+def tree(leaves, depth):
+    """D of the leaves, pairs of a 256-bit point as an integer and a digest, that agree in `depth` bits."""
+    if len(leaves) < 2:
+        return leaves[0][1] if leaves else ZERO
+    halves = [], []
+    for point, digest in leaves:
+        halves[point >> 255 - depth & 1].append((point, digest))
+    return keyed("branch", tree(halves[0], depth + 1) + tree(halves[1], depth + 1))
+
+
+class State:
+    def __init__(self):
+        self.items, self.tokens, self.chain = {}, {}, ZERO
+
+    def fold(self, at, fields, verdict):
+        """The class and detail of the outcome."""
+        self.chain = keyed("chain", self.chain + entry_digest(at, fields))
+        try:
+            edits, bases, token = decode(fields)
+        except Malformed:
+            return "malformed", {}
+        if token is not None:
+            if token in self.tokens:
+                return "duplicate", {"first": written(self.tokens[token])}
+            self.tokens[token] = at
+            if len(self.tokens) > 65536:
+                del self.tokens[next(iter(self.tokens))]
+        for key in sorted(bases):
+            found = self.items[key]["at"] if key in self.items else (0, 0)
+            if found != bases[key]:
+                return "conflict", {"key": key, "base": written(bases[key]), "found": written(found)}
+        is_bound = any(key.startswith("_sluice/validators/") for key in self.items)
+        is_judged = is_bound or any(key.startswith("_sluice/") for key in edits)
+        assert is_judged == (verdict is not None), f"{written(at)}: judged: {is_judged}, verdict: {verdict}"
+        if verdict == "reject":
+            return "rejected", {"cause": "verdict"}
+        for key, put in edits.items():
+            self.items.pop(key, None)
+            if put:
+                self.items[key] = {**put, "at": at}
+        self.edited = list(edits)
+        return "applied", {}
+
+    def leaves(self):
+        return [(point(key), leaf(key, item)) for key, item in self.items.items()]
+
+    def partition(self, key):
+        own = point(key) >> 242
+        leaves = [(point, digest) for point, digest in self.leaves() if point >> 242 == own]
+        return [own, tree(leaves, 14).hex()]
+
+
+def point(key):
+    return int.from_bytes(keyed("point", key.encode()), "big")
+
+
+def check(state, vector):
+    at, fields = revision(vector["id"]), [(form(name), form(value)) for name, value in vector["fields"]]
+    outcome, detail = state.fold(at, fields, vector.get("verdict"))
+    if outcome == "malformed":
+        detail = vector["detail"]  # which of several faults is named is no part of the protocol
+    found = {
+        "outcome": outcome, "detail": detail, "entry": entry_digest(at, fields).hex(), "chain": state.chain.hex(),
+        "root": tree(state.leaves(), 0).hex(), "keys": len(state.items),
+        "partitions": {key: state.partition(key) for key in state.edited} if outcome == "applied" else {},
+    }
+    return [f"{vector['id']} {name}: {value}, not {vector[name]}" for name, value in found.items() if value != vector[name]]
+
+
+def main(path):
+    state = State()
+    with open(path, encoding="utf-8") as lines:
+        vectors = [json.loads(line) for line in lines]
+    faults = [fault for vector in vectors for fault in check(state, vector)]
+    print(*faults, f"{len(vectors)} vectors, {len(faults)} differences", sep="\n")
+    return 1 if faults or not vectors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]) if len(sys.argv) == 2 else __doc__)
