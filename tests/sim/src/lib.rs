@@ -8,17 +8,18 @@
 //! - [`log`], [`publisher`], [`judge`]: the world that hosts must agree about
 //! - [`host`], [`disk`]: one node with what it has in flight, and what survives its crashes
 //! - [`weather`]: which faults a seed has, and the bugs that can be planted to see them caught
-//! - [`world`] and `carry`: the agenda of what happens next, and the carrying out of effects
+//! - [`history`]: running one; `world` is its agenda of what happens next, `carry` carries effects out
 
 mod carry;
 pub mod disk;
+pub mod history;
 pub mod host;
 pub mod judge;
 pub mod laws;
 pub mod log;
 pub mod publisher;
 pub mod weather;
-pub mod world;
+mod world;
 
+pub use history::{Failure, Run, Tally, run};
 pub use weather::Bug;
-pub use world::{Failure, Run, Tally, run};

@@ -1,11 +1,11 @@
 //! One history: an agenda of what happens when, and the laws after each step.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 
 use fastrand::Rng;
 use sluice_core::{Effect, Event, Millis, Node, Revision, Step};
 
+use crate::history::{Run, Tally};
 use crate::host::Host;
 use crate::laws;
 use crate::log::Log;
@@ -23,72 +23,6 @@ const STEPS_MAX: u64 = 400_000;
 
 /// Steps shown of a history that failed.
 const TRACE_LINES: usize = 30;
-
-/// Which history to run.
-#[derive(Clone, Copy, Debug)]
-pub struct Run {
-    /// What all chance comes from.
-    pub seed: u64,
-    /// The bug planted.
-    pub bug: Bug,
-    /// Fine weather but for one crash of the first host, right after this effect.
-    pub crash_after: Option<u64>,
-}
-
-/// What a history amounted to.
-#[derive(Clone, Debug, Default)]
-pub struct Tally {
-    /// Happenings.
-    pub steps: u64,
-    /// Effects carried out by the first host, and by all.
-    pub effects: [u64; 2],
-    /// Hosts that died and started again.
-    pub crashes: u64,
-    /// Entries that stepped aside, on all hosts.
-    pub held: u64,
-    /// Entries by outcome.
-    pub outcomes: BTreeMap<&'static str, u64>,
-}
-
-/// A broken law.
-#[derive(Debug)]
-pub struct Failure {
-    /// The history.
-    pub run: Run,
-    /// When and what.
-    pub law: String,
-    /// The last steps before.
-    pub trace: Vec<String>,
-}
-
-/// Runs a history to its end.
-///
-/// # Errors
-/// The first law that was broken, with the steps that led there.
-pub fn run(run: Run) -> Result<Tally, Failure> {
-    let fail = |law, trace| Failure { run, law, trace };
-    match World::new(run, None).play() {
-        Ok(tally) => Ok(tally),
-        // Once more, the same, and this time writing down what happens: a trace costs more than the history.
-        Err(_) => {
-            let mut world = World::new(run, Some(VecDeque::new()));
-            let law = world.play().err().unwrap_or_else(|| "the same seed ran differently".to_owned());
-            Err(fail(law, world.trace.take().unwrap_or_default().into()))
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.trace.iter().try_for_each(|line| writeln!(f, "{line}"))?;
-        let Run { seed, bug, crash_after } = self.run;
-        writeln!(f, "broken: {}", self.law)?;
-        match (bug, crash_after) {
-            (Bug::Absent, None) => write!(f, "again: cargo run -p sluice-sim --bin storm -- --seed {seed}"),
-            (_, _) => write!(f, "again: seed {seed}, bug {bug:?}, crash after effect {crash_after:?}"),
-        }
-    }
-}
 
 /// Something that happens at its time.
 #[derive(Clone, Debug)]
@@ -113,11 +47,11 @@ pub(crate) struct World {
     numbers: u64,
     to_publish: u32,
     habits: Habits,
-    trace: Option<VecDeque<String>>,
+    pub(crate) trace: Option<VecDeque<String>>,
 }
 
 impl World {
-    fn new(run: Run, trace: Option<VecDeque<String>>) -> World {
+    pub(crate) fn new(run: Run, trace: Option<VecDeque<String>>) -> World {
         let mut rng = Rng::with_seed(run.seed);
         let count = rng.usize(2..=4);
         let to_publish = rng.u32(10..60);
@@ -131,7 +65,7 @@ impl World {
         World { run, rng, now, weather, log, hosts, tally, agenda, numbers: 0, to_publish, habits, trace }
     }
 
-    fn play(&mut self) -> Result<Tally, String> {
+    pub(crate) fn play(&mut self) -> Result<Tally, String> {
         for host in 0..self.hosts.len() {
             self.later(0, Happening::Restart { host });
         }
