@@ -15,7 +15,7 @@ use crate::revision::Revision;
 pub struct Entry {
     /// Its place.
     pub revision: Revision,
-    /// Its identity: see [`digest_of`].
+    /// Its identity: keyed BLAKE3 of its place and of all its fields.
     pub digest: Digest,
     /// Its fields as they stand in the stream.
     pub fields: Vec<(Bytes, Bytes)>,
