@@ -1,1 +1,100 @@
 //! The log, the blobs and the hosts' reports in Redis.
+//!
+//! One [`Redis`] stands for one space on one server. It opens up to three connections, each when it is
+//! first needed, because an answer that is waited for must not stand in front of one that is not:
+//!
+//! - the **tail**: reads the log with a blocking `XREAD` and nothing else ([`wire`], [`tail`])
+//! - the **commands**: appends, history, reports ([`commands`])
+//! - the **blobs**: the same, with the patience that 64 MiB need
+//!
+//! A connection on which anything odd happens (no answer in time, bytes that are no answer, a future
+//! dropped in the middle) is thrown away: answers carry no number, so an answer that comes late would be
+//! taken for that to the next question. Connecting again is spaced out by a jittered backoff.
+
+mod backoff;
+mod blobs;
+mod commands;
+mod facts;
+mod log;
+mod names;
+mod pace;
+mod report;
+mod reporter;
+mod resp;
+mod settings;
+mod standing;
+mod stream;
+mod tail;
+mod trouble;
+mod wire;
+
+use std::sync::Arc;
+
+pub use facts::{Right, ServerFacts};
+pub use names::{HostId, NameError, Space};
+pub use report::{API_VERSION, FindingReport, HeldReport, HostReport, REPORT_BYTES_MAX, RefusalReport};
+pub use reporter::{Identity, REPORT_TTL_S, Reporter, Seen};
+pub use settings::{Settings, SettingsError};
+pub use stream::StreamFacts;
+
+use commands::Commands;
+use names::Names;
+use settings::Address;
+use sluice_core::Lost;
+use tail::Tail;
+use trouble::Trouble;
+
+/// One space on one Redis: its log and its blobs, and what is known about both. Clones share their
+/// connections.
+#[derive(Clone)]
+pub struct Redis {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    address: Arc<Address>,
+    names: Names,
+    tail: Tail,
+    commands: Commands,
+    blobs: Commands,
+    settings: Settings,
+}
+
+impl Redis {
+    /// Takes the settings and opens nothing yet: a host must start while its Redis is away.
+    ///
+    /// # Errors
+    /// The URL is not one of a Redis this build can reach.
+    pub fn new(settings: Settings) -> Result<Redis, SettingsError> {
+        let address = Arc::new(Address::parse(&settings.url)?);
+        let names = Names::new(&settings.space);
+        let inner = Inner {
+            tail: Tail::new(address.clone(), names.log.clone(), &settings),
+            commands: Commands::new(address.clone(), &settings, settings.answer_ms),
+            blobs: Commands::new(address.clone(), &settings, settings.blob_ms),
+            address,
+            names,
+            settings,
+        };
+        Ok(Redis { inner: Arc::new(inner) })
+    }
+
+    /// The space.
+    pub fn space(&self) -> &Space {
+        &self.inner.settings.space
+    }
+
+    /// Where the server is, as it may be shown: without the password.
+    pub fn address(&self) -> &str {
+        self.inner.address.shown()
+    }
+
+    /// The port that writes this host's report.
+    pub fn reporter(&self, identity: Identity) -> Reporter {
+        Reporter::new(self.clone(), identity)
+    }
+
+    fn lost(&self, trouble: Trouble) -> Lost {
+        trouble.lost(&self.inner.address)
+    }
+}

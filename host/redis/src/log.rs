@@ -1,0 +1,117 @@
+//! The log of a space, as the node wants it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use redis::Value;
+use sluice_core::{Entry, Lost, Revision};
+use sluice_node::ports::{Answer, AppendError, Log};
+
+use crate::Redis;
+use crate::pace::Pace;
+use crate::trouble::{Kind, Trouble};
+
+impl Log for Redis {
+    fn pull(&self, after: Revision) -> Answer<'_, Result<Vec<Arc<Entry>>, Lost>> {
+        Box::pin(self.inner.tail.pull(after))
+    }
+
+    /// Never sent twice: only the publisher knows whether its entry carries a token.
+    fn append(&self, fields: Vec<(Bytes, Bytes)>) -> Answer<'_, Result<Revision, AppendError>> {
+        Box::pin(async move {
+            let mut command = redis::cmd("XADD");
+            command.arg(&*self.inner.names.log).arg("*");
+            for (name, value) in &fields {
+                command.arg(&name[..]).arg(&value[..]);
+            }
+            let answer = self.inner.commands.once(&command).await;
+            let revision = answer.and_then(|answer| revision(&answer).ok_or_else(|| odd("XADD", &answer)));
+            revision.map_err(|trouble| self.not_appended(&trouble))
+        })
+    }
+
+    fn read(&self, from: Revision, limit: usize) -> Answer<'_, Result<Vec<Arc<Entry>>, Lost>> {
+        Box::pin(async move { self.history(from, limit).await.map_err(|trouble| self.lost(trouble)) })
+    }
+}
+
+impl Redis {
+    fn not_appended(&self, trouble: &Trouble) -> AppendError {
+        let Lost(why) = trouble.lost(&self.inner.address);
+        match trouble.kind() {
+            Kind::Passing => AppendError::Away(why),
+            Kind::Lasting => AppendError::Refused(why),
+        }
+    }
+
+    /// Page by page, each of about the size of a batch, so that a thousand large entries do not come as one
+    /// answer that keeps the server from everything else.
+    async fn history(&self, from: Revision, limit: usize) -> Result<Vec<Arc<Entry>>, Trouble> {
+        let settings = &self.inner.settings;
+        let mut pace = Pace::new(settings.batch_bytes, settings.batch_entries_max);
+        let mut entries: Vec<Arc<Entry>> = Vec::new();
+        let mut start = from.to_string();
+        while entries.len() < limit {
+            let count = pace.count().min(limit - entries.len());
+            let mut command = redis::cmd("XRANGE");
+            command.arg(&*self.inner.names.log).arg(&start).arg("+").arg("COUNT").arg(count);
+            let page = page(self.inner.commands.ask(&command).await?)?;
+            let (got, bytes) = (page.len(), page.iter().map(|entry| entry.bytes()).sum());
+            entries.extend(page);
+            if got < count {
+                break;
+            }
+            pace.note(got, bytes);
+            let last = entries.last().map_or(from, |entry| entry.revision);
+            start = format!("({last}");
+        }
+        Ok(entries)
+    }
+}
+
+fn page(answer: Value) -> Result<Vec<Arc<Entry>>, Trouble> {
+    let Value::Array(records) = answer else { return Err(odd("XRANGE", &answer)) };
+    records.into_iter().map(|record| entry(record).map(Arc::new)).collect()
+}
+
+/// The strings are moved, not copied: they were allocated one by one when they were read.
+fn entry(record: Value) -> Result<Entry, Trouble> {
+    let Value::Array(mut parts) = record else { return Err(odd("XRANGE", &record)) };
+    match (parts.pop(), parts.pop(), parts.pop()) {
+        (Some(Value::Array(strings)), Some(id), None) => {
+            let at = revision(&id).ok_or_else(|| odd("XRANGE", &id))?;
+            let mut strings = strings.into_iter();
+            let mut fields = Vec::with_capacity(strings.len() / 2);
+            while let (Some(name), Some(value)) = (strings.next(), strings.next()) {
+                fields.push((bytes(name)?, bytes(value)?));
+            }
+            Ok(Entry::read(at, fields))
+        }
+        (other, ..) => Err(odd("XRANGE", &other.unwrap_or(Value::Nil))),
+    }
+}
+
+/// A string's bytes, without the spare room it may have been read into.
+pub(crate) fn bytes(value: Value) -> Result<Bytes, Trouble> {
+    match value {
+        Value::BulkString(mut bytes) => {
+            bytes.shrink_to_fit();
+            Ok(Bytes::from(bytes))
+        }
+        other => Err(odd("a string", &other)),
+    }
+}
+
+pub(crate) fn revision(value: &Value) -> Option<Revision> {
+    match value {
+        Value::BulkString(text) => std::str::from_utf8(text).ok()?.parse().ok(),
+        Value::SimpleString(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// An answer of another shape than the command's.
+pub(crate) fn odd(command: &str, answer: &Value) -> Trouble {
+    let shown: String = format!("{answer:?}").chars().take(80).collect();
+    Trouble::Broken(format!("its answer to {command} makes no sense ({shown}): is this a Redis?"))
+}

@@ -1,0 +1,141 @@
+//! Writes this host's report, and reads those of all.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use redis::Value;
+use sluice_core::{Lost, Standing};
+use sluice_node::ports::{Answer, Reports};
+
+use crate::Redis;
+use crate::log::odd;
+use crate::names::HostId;
+use crate::report::HostReport;
+use crate::standing;
+use crate::trouble::Trouble;
+
+/// How long a report is valid unless it is renewed, in seconds.
+pub const REPORT_TTL_S: u64 = 15;
+/// How long a silent host is remembered, in ms: a day, long enough to be missed by somebody.
+const REMEMBERED_MS: u64 = 24 * 60 * 60 * 1000;
+/// Reports read with one command: each has up to 64 KiB, and the server does nothing else meanwhile.
+const REPORTS_PER_READ: usize = 64;
+
+/// What a report says about the host itself.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Its name.
+    pub host: HostId,
+    /// Its program's version.
+    pub version: String,
+    /// Its HTTP surface, if it has one.
+    pub address: Option<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// When it started, in ms since 1970.
+    pub started_at_ms: u64,
+}
+
+/// The port a host reports through.
+#[derive(Clone)]
+pub struct Reporter {
+    redis: Redis,
+    identity: Arc<Identity>,
+}
+
+/// A host, and when it was heard of last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its name.
+    pub host: String,
+    /// When it wrote its last report, in ms since 1970 by its own clock.
+    pub seen_ms: u64,
+    /// That report; none when it has expired, or is of a kind this version cannot read.
+    pub report: Option<HostReport>,
+}
+
+impl Reporter {
+    pub(crate) fn new(redis: Redis, identity: Identity) -> Reporter {
+        Reporter { redis, identity: Arc::new(identity) }
+    }
+}
+
+impl Reports for Reporter {
+    fn report(&self, standing: Standing) -> Answer<'_, Result<(), Lost>> {
+        Box::pin(async move {
+            let (identity, now_ms) = (self.identity.clone(), now_ms());
+            let text = move || serde_json::to_vec(&standing::report(&identity, &standing, now_ms));
+            // The root digest of a million new keys takes a second of computing.
+            let text = tokio::task::spawn_blocking(text).await.map_err(|error| lost_report(&error))?;
+            let text = text.map_err(|error| lost_report(&error))?;
+            let inner = &self.redis.inner;
+            let host = self.identity.host.as_str();
+            let mut commands = redis::pipe();
+            commands.cmd("SET").arg(inner.names.host(host)).arg(text).arg("EX").arg(REPORT_TTL_S);
+            commands.cmd("ZADD").arg(&*inner.names.hosts).arg(now_ms).arg(host);
+            let forgotten = format!("({}", now_ms.saturating_sub(REMEMBERED_MS));
+            commands.cmd("ZREMRANGEBYSCORE").arg(&*inner.names.hosts).arg("-inf").arg(forgotten);
+            let answers = inner.commands.ask_all(&commands).await;
+            answers.map(drop).map_err(|trouble| self.redis.lost(trouble))
+        })
+    }
+}
+
+impl Redis {
+    /// All hosts heard of within a day, by name.
+    ///
+    /// # Errors
+    /// The server is out of reach or does not allow it.
+    pub async fn hosts(&self) -> Result<Vec<Seen>, Lost> {
+        self.all_hosts().await.map_err(|trouble| self.lost(trouble))
+    }
+
+    /// The reports of all hosts that live, by name.
+    ///
+    /// # Errors
+    /// As for [`Redis::hosts`].
+    pub async fn reports(&self) -> Result<Vec<HostReport>, Lost> {
+        Ok(self.hosts().await?.into_iter().filter_map(|seen| seen.report).collect())
+    }
+
+    async fn all_hosts(&self) -> Result<Vec<Seen>, Trouble> {
+        let mut command = redis::cmd("ZRANGE");
+        command.arg(&*self.inner.names.hosts).arg(0).arg(-1).arg("WITHSCORES");
+        let answer = self.inner.commands.ask(&command).await?;
+        let pairs: Vec<(String, f64)> = redis::from_redis_value(answer).map_err(unreadable)?;
+        let mut seen = Vec::with_capacity(pairs.len());
+        for some in pairs.chunks(REPORTS_PER_READ) {
+            let mut command = redis::cmd("MGET");
+            for (host, _) in some {
+                command.arg(self.inner.names.host(host));
+            }
+            let answer = self.inner.commands.ask(&command).await?;
+            let Value::Array(reports) = answer else { return Err(odd("MGET", &answer)) };
+            seen.extend(some.iter().zip(reports).map(|((host, ms), report)| read(host, *ms, report)));
+        }
+        seen.sort_by(|a, b| a.host.cmp(&b.host));
+        Ok(seen)
+    }
+}
+
+fn read(host: &str, seen_ms: f64, report: Value) -> Seen {
+    let report = match report {
+        Value::BulkString(text) => serde_json::from_slice(&text).ok(),
+        _ => None,
+    };
+    Seen { host: host.to_owned(), seen_ms: seen_ms as u64, report }
+}
+
+fn unreadable(error: redis::ParsingError) -> Trouble {
+    Trouble::Broken(format!("its list of hosts cannot be read: {error}"))
+}
+
+fn lost_report(error: &dyn std::error::Error) -> Lost {
+    Lost(format!("the report could not be made: {error}"))
+}
+
+pub(crate) fn now_ms() -> u64 {
+    // A clock before 1970 is wrong anyway; zero shows it.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

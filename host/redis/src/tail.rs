@@ -1,0 +1,165 @@
+//! The end of the log: waits for what is new.
+//!
+//! ```text
+//!             ask, answer                    next pull, same place
+//!   (none) ---------------> parked, idle  ---------------------------> ask again
+//!      ^                        |  the answer was full: ask ahead
+//!      |  odd, late, dropped    v
+//!      +------------------- parked, asked ---> next pull, same place: only read
+//! ```
+//!
+//! While entries pour in, the next answer is asked for before this one is decoded, so that server, network
+//! and the host's cores work at once. A lone entry takes no such detour: it is decoded and handed on.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sluice_core::{Entry, Lost, Revision};
+use tokio::time::sleep_until;
+
+use crate::backoff::Backoff;
+use crate::pace::Pace;
+use crate::resp::Record;
+use crate::settings::{Address, Settings};
+use crate::trouble::Trouble;
+use crate::wire::{Answer, Patience, Wire};
+
+/// An answer this many times the size wanted is cut short, and its connection thrown away.
+const CUT_FACTOR: usize = 8;
+/// Answers of this many bytes are a sign that more is waiting.
+const BUSY_BYTES: usize = 64 << 10;
+
+pub(crate) struct Tail {
+    address: Arc<Address>,
+    log: Arc<str>,
+    connect: Duration,
+    block: Duration,
+    patience: Patience,
+    bytes_max: usize,
+    line: Mutex<Line>,
+}
+
+struct Line {
+    parked: Option<Parked>,
+    pace: Pace,
+    backoff: Backoff,
+}
+
+/// A connection between two pulls.
+struct Parked {
+    wire: Wire,
+    ahead: Option<Asked>,
+}
+
+/// What has been asked and not yet read.
+#[derive(Clone, Copy)]
+struct Asked {
+    after: Revision,
+    count: usize,
+}
+
+impl Tail {
+    pub fn new(address: Arc<Address>, log: Arc<str>, settings: &Settings) -> Tail {
+        let block = Duration::from_millis(settings.block_ms);
+        let slack = Duration::from_millis(settings.slack_ms);
+        Tail {
+            address,
+            log,
+            connect: Duration::from_millis(settings.connect_ms),
+            block,
+            patience: Patience { first: block + slack, next: slack },
+            bytes_max: settings.batch_bytes.saturating_mul(CUT_FACTOR),
+            line: Mutex::new(Line {
+                parked: None,
+                pace: Pace::new(settings.batch_bytes, settings.batch_entries_max),
+                backoff: Backoff::new(settings),
+            }),
+        }
+    }
+
+    /// Waits for entries behind `after`. Dropped in the middle, it takes its connection along; a second call
+    /// meanwhile opens its own.
+    pub async fn pull(&self, after: Revision) -> Result<Vec<Arc<Entry>>, Lost> {
+        let parked = self.line().parked_for(after);
+        let result = match parked {
+            Some(parked) => match self.go_on(parked, after).await {
+                // The server was restarted between two pulls: no news, and no reason to make others wait.
+                Err(Trouble::HungUp) => self.start(after).await,
+                other => other,
+            },
+            None => self.start(after).await,
+        };
+        match result {
+            Ok(entries) => Ok(entries),
+            Err(trouble) => {
+                self.line().backoff.fail();
+                Err(trouble.lost(&self.address))
+            }
+        }
+    }
+
+    async fn start(&self, after: Revision) -> Result<Vec<Arc<Entry>>, Trouble> {
+        let not_before = self.line().backoff.not_before();
+        if let Some(not_before) = not_before {
+            sleep_until(not_before).await;
+        }
+        let wire = Wire::open(&self.address, self.connect, "sluice-tail").await?;
+        self.go_on(Parked { wire, ahead: None }, after).await
+    }
+
+    async fn go_on(&self, parked: Parked, after: Revision) -> Result<Vec<Arc<Entry>>, Trouble> {
+        let Parked { mut wire, ahead } = parked;
+        let count = match ahead {
+            Some(asked) => asked.count,
+            None => {
+                let count = self.line().pace.count();
+                wire.ask(&self.log, after, count, self.block).await?;
+                count
+            }
+        };
+        let answer = wire.answer(self.patience, self.bytes_max).await?;
+        let last = check_order(after, &answer.records)?;
+        let next = self.line().learn(&answer);
+        if answer.is_whole {
+            let is_busy = answer.records.len() >= count || answer.bytes >= BUSY_BYTES;
+            let ahead = is_busy.then_some(Asked { after: last, count: next });
+            if let Some(asked) = ahead {
+                // A failure here concerns the next answer, and whoever wants it will see it.
+                let _ = wire.ask(&self.log, asked.after, asked.count, self.block).await;
+            }
+            self.line().parked = Some(Parked { wire, ahead });
+        }
+        Ok(answer.records.into_iter().map(|record| Arc::new(Entry::read(record.revision, record.fields))).collect())
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        // Nothing in there can be left half done, so a panic elsewhere is no reason for another.
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    /// The parked connection, unless an answer is on its way to it that was asked for another place.
+    fn parked_for(&mut self, after: Revision) -> Option<Parked> {
+        self.parked.take().filter(|parked| parked.ahead.is_none_or(|asked| asked.after == after))
+    }
+
+    fn learn(&mut self, answer: &Answer) -> usize {
+        self.backoff.succeed();
+        self.pace.note(answer.records.len(), answer.bytes);
+        self.pace.count()
+    }
+}
+
+/// Revisions must rise, or this is not the answer to what was asked. Gives the last of them.
+fn check_order(after: Revision, records: &[Record]) -> Result<Revision, Trouble> {
+    let mut last = after;
+    for record in records {
+        if record.revision <= last {
+            let why = format!("it sent entry {} behind {last}: is a proxy in between?", record.revision);
+            return Err(Trouble::Broken(why));
+        }
+        last = record.revision;
+    }
+    Ok(last)
+}
