@@ -29,8 +29,8 @@ fn revision(reply: &Reply) -> String {
 #[test]
 fn without_the_token_nothing_is_published() -> Result<()> {
     let fleet = open()?;
-    for method in ["PUT", "DELETE"] {
-        let ask = |at: usize, headers: &[(&str, &str)]| fleet.hosts[at].ask(method, "/v1/keys/k", headers, b"1");
+    for (method, body) in [("PUT", &b"1"[..]), ("DELETE", b"")] {
+        let ask = |at: usize, headers: &[(&str, &str)]| fleet.hosts[at].ask(method, "/v1/keys/k", headers, body);
         let closed = ask(1, &[("Authorization", TOKEN)])?;
         assert_eq!(closed.code, 403, "{}", closed.text());
         let bare = ask(0, &[])?;

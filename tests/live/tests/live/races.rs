@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::thread;
 
 use anyhow::Result;
-use sluice_live::{Fleet, Sluice};
+use sluice_live::Fleet;
 
 const ROUNDS: usize = 50;
 
@@ -38,6 +38,7 @@ fn raced(fleet: &Fleet, base: &str, round: usize) -> Result<Vec<String>> {
         Ok(redis::cmd("XADD").arg("sluice:{shop}:log").arg("*").arg(&fields).query(&mut connection)?)
     };
     thread::scope(|scope| {
+        let publish = &publish;
         let racers = [0, 1].map(|who| scope.spawn(move || publish(who)));
         racers.into_iter().map(|racer| racer.join().expect("a racer does not panic")).collect()
     })
@@ -49,12 +50,13 @@ fn a_put_whose_base_was_overtaken_ends_with_4() -> Result<()> {
     let base = fleet.sluice.json(&["put", "k", "1", "--base", "0"])?["revision"].clone();
     let base = base.as_str().unwrap_or_default();
     let start = Barrier::new(2);
-    let put = |value: &'static str, sluice: &Sluice| {
+    let put = |value: &str| {
         start.wait();
-        sluice.run(&["put", "k", value, "--base", base])
+        fleet.sluice.run(&["put", "k", value, "--base", base])
     };
     let codes = thread::scope(|scope| -> Result<Vec<i32>> {
-        let racers = ["2", "3"].map(|value| scope.spawn(move || put(value, &fleet.sluice)));
+        let put = &put;
+        let racers = ["2", "3"].map(|value| scope.spawn(move || put(value)));
         racers.into_iter().map(|racer| Ok(racer.join().expect("a racer does not panic")?.code)).collect()
     })?;
     assert!(codes == [0, 4] || codes == [4, 0], "{codes:?}");

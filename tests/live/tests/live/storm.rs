@@ -28,11 +28,11 @@ fn kill_9_at_random_moments_loses_no_entry_and_applies_none_twice() -> Result<()
     let bounds = ["--keys", "checked/**", "--settings", r#"{"/max": [0, 100]}"#, "--wait=all"];
     fleet.sluice.ok(&[&["validator", "bind", "limits", "bounds"], &bounds[..]].concat())?;
     let seed = fastrand::u64(..);
-    let is_over = AtomicBool::new(false);
+    let is_over = &AtomicBool::new(false);
     let appended = std::thread::scope(|scope| -> Result<Vec<String>> {
         let publishers: Vec<Load> = (0..2).map(|who| Load::new(&fleet.server, who, seed)).collect::<Result<_>>()?;
         let publishers: Vec<_> =
-            publishers.into_iter().map(|load| scope.spawn(|| load.publish_until(&is_over))).collect();
+            publishers.into_iter().map(|load| scope.spawn(move || load.publish_until(is_over))).collect();
         let raged = rage(&mut fleet, seed);
         is_over.store(true, Relaxed);
         let appended: Vec<Vec<String>> =

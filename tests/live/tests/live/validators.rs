@@ -20,7 +20,7 @@ fn three_hosts_refuse_the_same_change_and_serve_the_old_value_also_after_a_resta
     bind(&fleet, "limits", "json-schema", "app/**", &["--settings", SCHEMA])?;
     let good = fleet.xadd(&["put:app/limits.yaml", "max: 80\n"])?;
     assert_eq!(fleet.verdict(&good)?, "applied");
-    let bad = [r#"{"max": 250}"#, r#"{"max": "many"}"#, "{}", "max: 1\nmin: 0\n", "{", "\u{0}", ""];
+    let bad = [r#"{"max": 250}"#, r#"{"max": "many"}"#, "{}", "max: 1\nmin: 0\n", "{", "\u{1}", ""];
     let mut verdicts = Vec::new();
     for value in bad {
         let revision = fleet.xadd(&["put:app/limits.yaml", value, "author", "mei"])?;
