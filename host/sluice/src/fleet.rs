@@ -29,7 +29,7 @@ impl Fleet {
     /// of them holds a change back.
     pub fn is_converged(&self) -> bool {
         let places: BTreeSet<_> = self.live().map(|report| (&report.revision, &report.root, &report.chain)).collect();
-        places.len() == 1 && self.live().all(|report| report.held_total == 0 && report.held.is_empty())
+        places.len() == 1 && self.live().all(|report| held(report) == 0)
     }
 
     /// One line for people.
@@ -38,7 +38,7 @@ impl Fleet {
         let silent = if silent == 0 { String::new() } else { format!(", {silent} silent") };
         let hosts = if live == 1 { "1 host".to_owned() } else { format!("{live} hosts") };
         let revisions: BTreeSet<&str> = self.live().map(|report| report.revision.as_str()).collect();
-        let holding = self.live().filter(|report| report.held_total > 0).count();
+        let holding = self.live().filter(|report| held(report) > 0).count();
         match (self.is_converged(), revisions.first()) {
             (_, None) => format!("no host is up{silent}"),
             (true, Some(revision)) => format!("{hosts}, converged at {revision}{silent}"),
@@ -78,7 +78,7 @@ impl Fleet {
             json!(self.behind(report)),
             digest(&report.root),
             json!(report.keys),
-            json!(report.held_total),
+            json!(held(report)),
             json!(report.refusals.len()),
             json!(state(report)),
             age,
@@ -100,9 +100,14 @@ impl Fleet {
     }
 }
 
+/// Changes a host cannot decide.
+fn held(report: &HostReport) -> usize {
+    report.held.len() + report.held_others.len()
+}
+
 /// What keeps a host from going on, the worst first.
 pub fn state(report: &HostReport) -> &'static str {
-    match (&report.store, &report.source, report.held_total) {
+    match (&report.store, &report.source, held(report)) {
         (Some(_), _, _) => "store-away",
         (None, Some(_), _) => "source-away",
         (None, None, 0) => "ok",
@@ -114,12 +119,12 @@ pub fn state(report: &HostReport) -> &'static str {
 mod tests {
     use super::*;
 
-    fn seen(host: &str, revision: &str, root: &str, held: u64) -> Seen {
+    fn seen(host: &str, revision: &str, root: &str, held: usize) -> Seen {
         let report = HostReport {
             host: host.to_owned(),
             revision: revision.to_owned(),
             root: root.repeat(64),
-            held_total: held,
+            held_others: vec!["4-0".to_owned(); held],
             index: 3,
             ..HostReport::default()
         };
