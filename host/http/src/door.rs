@@ -1,0 +1,163 @@
+//! Where a request comes in.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper::{Method, Request, Response, Uri};
+
+use crate::body::Body;
+use crate::crowd::Line;
+use crate::problem::Problem;
+use crate::query::Query;
+use crate::route::{self, Route};
+use crate::serve::{Serves, Stop};
+use crate::settings::Settings;
+use crate::surface::Surface;
+use crate::{access, changes, entries, events, health, keys, listing, poll, publish, status};
+
+/// An answer, or why there is none.
+pub type Answer = Result<Response<Body>, Problem>;
+
+/// An answer that takes a while.
+pub type Later = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// How far one look at a request comes.
+pub enum Step {
+    /// It is answered.
+    Done(Answer),
+    /// It has to wait for something.
+    Wait(Later),
+}
+
+/// Where the requests of one connection come in.
+#[derive(Clone)]
+pub struct Door {
+    /// What all connections share.
+    pub surface: Arc<Surface>,
+    /// When to let go of those who wait.
+    pub stop: Stop,
+    /// What this connection notes about itself.
+    pub line: Arc<Line>,
+    serves: Serves,
+}
+
+/// The answer to a request. Most are known at once and cost no allocation.
+pub enum Reply {
+    /// Known.
+    Now(Option<Response<Body>>),
+    /// Takes a while.
+    Later(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
+}
+
+impl Door {
+    /// A door to the routes that `serves` names.
+    pub fn new(surface: Arc<Surface>, serves: Serves, stop: Stop, line: Arc<Line>) -> Door {
+        Door { surface, stop, line, serves }
+    }
+
+    /// Bounds.
+    pub fn settings(&self) -> &Settings {
+        &self.surface.settings
+    }
+
+    fn step(&self, uri: &Uri, request: Request<Incoming>) -> Result<Step, Problem> {
+        let route = Route::of(uri.path());
+        let is_elsewhere = match self.serves {
+            Serves::Everything => false,
+            Serves::Data => route.is_administration(),
+            Serves::Administration => route.is_data(),
+        };
+        if is_elsewhere {
+            return Err(Problem::not_found(format!("{} is served on this host's other listener", uri.path())));
+        }
+        match (route, request.method()) {
+            (Route::Key(raw), &Method::GET | &Method::HEAD) => self.key(raw, &request),
+            (Route::Key(raw), &Method::PUT | &Method::DELETE) => {
+                self.publishes(&request)?;
+                publish::key(self, route::key(raw)?, request)
+            }
+            (Route::Key(_), _) => Err(Problem::method("GET, HEAD, PUT, DELETE")),
+            (Route::Changes, &Method::POST) => {
+                self.publishes(&request)?;
+                changes::post(self, request)
+            }
+            (Route::Changes, _) => Err(Problem::method("POST")),
+            (_, &Method::GET | &Method::HEAD) => self.read(route, &request),
+            (_, _) => Err(Problem::method("GET, HEAD")),
+        }
+    }
+
+    fn key(&self, raw: &str, request: &Request<Incoming>) -> Result<Step, Problem> {
+        let key = route::key(raw)?;
+        match request.uri().query() {
+            None => Ok(Step::Done(keys::read(&self.surface, &key, request.headers()))),
+            Some(query) => poll::key(self, key, query, request.headers()),
+        }
+    }
+
+    fn publishes(&self, request: &Request<Incoming>) -> Result<(), Problem> {
+        access::check(self.settings().bearer.as_ref(), request.headers())
+    }
+
+    fn read(&self, route: Route<'_>, request: &Request<Incoming>) -> Result<Step, Problem> {
+        let query = request.uri().query();
+        let plain = |answer: fn(&Surface) -> Answer| Query::parse(query, &[]).and_then(|_| answer(&self.surface));
+        Ok(Step::Done(match route {
+            Route::Keys => return listing::get(self, query),
+            Route::Events => events::get(self, request),
+            Route::Status => plain(status::status),
+            Route::Refusals => plain(status::refusals),
+            Route::Entry(revision) => return entries::get(self, revision),
+            Route::Live => health::live(),
+            Route::Ready => health::ready(&self.surface),
+            Route::Metrics => plain(health::metrics),
+            Route::Unknown | Route::Key(_) | Route::Changes => {
+                Err(Problem::not_found("this path is unknown: values are under /v1/keys/"))
+            }
+        }))
+    }
+}
+
+impl Service<Request<Incoming>> for Door {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Reply;
+
+    fn call(&self, request: Request<Incoming>) -> Reply {
+        self.line.asked();
+        let uri = request.uri().clone();
+        match self.step(&uri, request) {
+            Ok(Step::Done(answer)) => Reply::Now(Some(finish(&self.surface, &uri, answer))),
+            Err(problem) => Reply::Now(Some(finish(&self.surface, &uri, Err(problem)))),
+            Ok(Step::Wait(later)) => {
+                let (surface, busy) = (self.surface.clone(), self.line.busy());
+                Reply::Later(Box::pin(async move {
+                    let answer = later.await;
+                    drop(busy);
+                    finish(&surface, &uri, answer)
+                }))
+            }
+        }
+    }
+}
+
+fn finish(surface: &Surface, uri: &Uri, answer: Answer) -> Response<Body> {
+    let response = answer.unwrap_or_else(|problem| problem.respond(uri.path()));
+    surface.meter.answered(Route::of(uri.path()), response.status());
+    response
+}
+
+impl Future for Reply {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Reply::Now(response) => Poll::Ready(Ok(response.take().expect("a future is not polled after its end"))),
+            Reply::Later(later) => later.as_mut().poll(cx).map(Ok),
+        }
+    }
+}
