@@ -141,7 +141,10 @@ impl Found {
                     if count > FAULTS_MAX { format!("\n  and {} more", count - FAULTS_MAX) } else { String::new() };
                 let shown = &self.faults[..count.min(FAULTS_MAX)];
                 let plural = if count == 1 { "fault" } else { "faults" };
-                Err(usage(format!("{count} {plural} in {source}:\n  {}{more}", shown.join("\n  "))))
+                Err(usage(format!(
+                    "{count} {plural} in {source}, nothing was changed:\n  {}{more}",
+                    shown.join("\n  ")
+                )))
             }
         }
     }
