@@ -6,6 +6,7 @@
 //!   frame     length · CRC32 of the payload · CRC32 of these 12 bytes · payload
 //! ```
 //!
+//! Zeros up to the end are room taken ahead, and end a file as its last byte does.
 //! A length is under a checksum of its own, so that a wrong one never asks for more memory than there is.
 //! CRC32 and not BLAKE3: it finds every flipped byte and every torn write at ten times the speed, and what
 //! must hold against more than accidents, values and history, is under BLAKE3 already.
@@ -120,10 +121,15 @@ impl Frames {
             return Ok(None);
         }
         let mut head = [0; FRAME_HEAD_BYTES];
-        if left < head.len() as u64 {
+        let size = left.min(head.len() as u64) as usize;
+        self.file.read_exact(&mut head[..size]).map_err(|error| self.unreadable(&error))?;
+        // No frame has such a head: its checksum would not be zero.
+        if head.iter().all(|byte| *byte == 0) {
+            return self.room_ahead();
+        }
+        if size < head.len() {
             return Err(self.flaw("a write did not finish"));
         }
-        self.file.read_exact(&mut head).map_err(|error| self.unreadable(&error))?;
         let mut words = &head[..];
         let (length, sum, own) = (words.get_u64_le(), words.get_u32_le(), words.get_u32_le());
         if crc32fast::hash(&head[..12]) != own {
@@ -140,6 +146,20 @@ impl Frames {
         }
         self.at += head.len() as u64 + length;
         Ok(Some(payload))
+    }
+
+    /// Zeros to the end are room a log has taken ahead; anything else behind them is not.
+    fn room_ahead(&mut self) -> Result<Option<Vec<u8>>, Flaw> {
+        let mut block = [0; 4096];
+        loop {
+            match self.file.read(&mut block) {
+                Ok(0) => return Ok(None),
+                Ok(count) if block[..count].iter().all(|byte| *byte == 0) => (),
+                Ok(_) => return Err(self.flaw("a write did not finish")),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+                Err(error) => return Err(self.unreadable(&error)),
+            }
+        }
     }
 
     /// A flaw at the frame that would come next.

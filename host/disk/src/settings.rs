@@ -6,6 +6,9 @@ pub struct Settings {
     /// Whether a batch is on the disk itself, and not only with the kernel, before it counts as written.
     /// Without it a power cut can cost the newest batches; a crash of the process alone costs nothing.
     pub sync: bool,
+    /// How much room a log takes at a time, in bytes: a flush that need not make the file longer costs a
+    /// third less, and a disk that fills up is noticed before the last byte.
+    pub log_step_bytes: u64,
     /// How far the logs must grow, in bytes, before an image is written: a small state must not be
     /// written out again and again.
     pub image_min_bytes: u64,
@@ -24,6 +27,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             sync: true,
+            log_step_bytes: 4 << 20,
             image_min_bytes: 64 << 20,
             image_factor: 2,
             damaged_bytes_max: 16 << 20,

@@ -193,7 +193,7 @@ impl Inner {
     fn write(&mut self, batch: &Batch, after: Position, settings: &Settings) -> Result<(), (&'static str, io::Error)> {
         self.buffer.clear();
         put_frame(&mut self.buffer, |out| put_record(out, after, &batch.steps));
-        self.log.append(&self.buffer, settings.sync)?;
+        self.log.append(&self.buffer, settings)?;
         self.position = after;
         self.last = Some(Written::of(batch));
         self.grown += self.buffer.len() as u64;

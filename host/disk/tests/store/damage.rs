@@ -74,6 +74,34 @@ fn a_flipped_byte_in_a_log_is_found_wherever_it_is() {
     }
 }
 
+#[test]
+fn room_taken_ahead_is_no_damage_and_hides_none() {
+    let (folder, history, log) = small();
+    let used = fs::metadata(&log).unwrap().len() as usize;
+    reset(folder.path());
+    let settings = Settings { log_step_bytes: 64, ..settings() };
+    let store = DiskStore::open(folder.path(), SPACE, settings).unwrap().store;
+    history.batches.iter().for_each(|batch| store.persist(batch).unwrap());
+    drop(store);
+    let whole = fs::read(&log).unwrap();
+    assert_eq!(whole.len(), used.next_multiple_of(64));
+    assert!(whole.len() > used && used % 64 < 48, "room for a head and more: {used}");
+    for at in 0..=whole.len() {
+        let zeroed = [&whole[..at], &vec![0; whole.len() - at]].concat();
+        let (count, report) = survives(folder.path(), &log, &zeroed, &history);
+        assert_eq!(count == history.batches.len(), zeroed == whole, "zeros from byte {at}");
+        assert!(report.damaged.len() <= 1);
+        reset(folder.path());
+    }
+    for at in used..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] = 1;
+        let (count, report) = survives(folder.path(), &log, &bytes, &history);
+        assert_eq!((count, report.damaged.len()), (history.batches.len(), 1), "byte {at}");
+        reset(folder.path());
+    }
+}
+
 /// Three generations: `image-1`, `log-1`, `image-2`, `log-2`, and the states at the start of each log.
 fn imaged() -> (tempfile::TempDir, History) {
     let folder = tempfile::tempdir().unwrap();

@@ -14,7 +14,7 @@ pub const SPACE: &str = "shop";
 
 /// Quick, and with images far apart unless a test wants them.
 pub fn settings() -> Settings {
-    Settings { sync: false, ..Settings::default() }
+    Settings { sync: false, log_step_bytes: 0, ..Settings::default() }
 }
 
 pub fn open(folder: &Path) -> Opened {
