@@ -7,6 +7,7 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::UnsafeCell;
+use std::marker::PhantomData;
 use std::ptr::{NonNull, null_mut};
 
 /// Bytes the memory begins with: enough for changes of about 16 KiB parsed as JSON.
@@ -20,13 +21,17 @@ const PAGE: usize = 64 << 10;
 /// The least the memory grows by, in pages.
 const GROW_MIN: usize = 4;
 
-/// Where memory comes from once the first pages are full: the address of `bytes` or more, and how many.
-pub(crate) type Grow = fn(bytes: usize) -> Option<(NonNull<u8>, usize)>;
+/// Where memory comes from once the first pages are full.
+pub(crate) trait Grow {
+    /// The address of `bytes` or more, and how many they are.
+    fn grow(bytes: usize) -> Option<(NonNull<u8>, usize)>;
+}
 
-pub(crate) struct Arena {
+// All zeros to begin with, which is why `G` is a type and not a pointer: zeros take no place in the module.
+pub(crate) struct Arena<G> {
     first: UnsafeCell<First>,
     state: UnsafeCell<State>,
-    grow: Grow,
+    grow: PhantomData<G>,
 }
 
 #[repr(align(16))]
@@ -41,12 +46,12 @@ struct State {
 }
 
 // SAFETY: a validator has one thread (the host runs no threads proposal), and tests make one arena each.
-unsafe impl Sync for Arena {}
+unsafe impl<G> Sync for Arena<G> {}
 
-impl Arena {
-    pub(crate) const fn new(grow: Grow) -> Self {
+impl<G: Grow> Arena<G> {
+    pub(crate) const fn new() -> Self {
         let state = State { next: 0, end: 0, freed: [0; CLASSES] };
-        Self { first: UnsafeCell::new(First([0; FIRST])), state: UnsafeCell::new(state), grow }
+        Self { first: UnsafeCell::new(First([0; FIRST])), state: UnsafeCell::new(state), grow: PhantomData }
     }
 
     /// A block of at least `size` bytes.
@@ -74,7 +79,7 @@ impl Arena {
 
     /// Makes room for `size` bytes, in one piece with what is free if the new memory follows on it.
     fn extend(&self, state: &mut State, size: usize) -> bool {
-        let Some((start, length)) = (self.grow)(size) else { return false };
+        let Some((start, length)) = G::grow(size) else { return false };
         let start = start.as_ptr() as usize;
         if start != state.end {
             state.next = start;
@@ -111,7 +116,7 @@ impl Arena {
 }
 
 // SAFETY: blocks are disjoint, aligned to 16 (more by `wide`) and at least as long as asked for.
-unsafe impl GlobalAlloc for Arena {
+unsafe impl<G: Grow> GlobalAlloc for Arena<G> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if layout.align() > ALIGN { wide(self, layout) } else { self.take(layout.size()) }
     }
@@ -141,7 +146,7 @@ unsafe impl GlobalAlloc for Arena {
 }
 
 /// A block aligned to more than 16, which nearly nobody asks for: one too long, from its first fit.
-fn wide(arena: &Arena, layout: Layout) -> *mut u8 {
+fn wide<G: Grow>(arena: &Arena<G>, layout: Layout) -> *mut u8 {
     let block = arena.take(layout.size() + layout.align());
     if block.is_null() { block } else { block.map_addr(|at| at.next_multiple_of(layout.align())) }
 }
@@ -159,33 +164,51 @@ fn class(size: usize) -> Option<(usize, usize)> {
     (class < CLASSES).then(|| (class, quarters << step))
 }
 
-/// Grows the memory of the module by half of what it has, or by just enough if the limit is near.
+/// The memory of the module.
 #[cfg(target_family = "wasm")]
-pub(crate) fn grow(bytes: usize) -> Option<(NonNull<u8>, usize)> {
-    use core::arch::wasm32::{memory_grow, memory_size};
-    let need = bytes.div_ceil(PAGE);
-    let wish = need.max(GROW_MIN).max(memory_size::<0>() / 2);
-    for pages in [wish, need] {
-        let before = memory_grow::<0>(pages);
-        if before != usize::MAX {
-            return NonNull::new((before * PAGE) as *mut u8).map(|start| (start, pages * PAGE));
+struct Pages;
+
+#[cfg(target_family = "wasm")]
+impl Grow for Pages {
+    /// Grows it by half of what it has, or by just enough if the limit is near.
+    fn grow(bytes: usize) -> Option<(NonNull<u8>, usize)> {
+        use core::arch::wasm32::{memory_grow, memory_size};
+        let need = bytes.div_ceil(PAGE);
+        let wish = need.max(GROW_MIN).max(memory_size::<0>() / 2);
+        for pages in [wish, need] {
+            let before = memory_grow::<0>(pages);
+            if before != usize::MAX {
+                return NonNull::new((before * PAGE) as *mut u8).map(|start| (start, pages * PAGE));
+            }
         }
+        None
     }
-    None
 }
 
 #[cfg(target_family = "wasm")]
 #[global_allocator]
-static ARENA: Arena = Arena::new(grow);
+static ARENA: Arena<Pages> = Arena::new();
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn from_system(bytes: usize) -> Option<(NonNull<u8>, usize)> {
-        let length = bytes.next_multiple_of(PAGE).max(GROW_MIN * PAGE);
-        let memory = vec![0u128; length / 16].leak();
-        NonNull::new(memory.as_mut_ptr().cast()).map(|start| (start, length))
+    struct System;
+
+    impl Grow for System {
+        fn grow(bytes: usize) -> Option<(NonNull<u8>, usize)> {
+            let length = bytes.next_multiple_of(PAGE).max(GROW_MIN * PAGE);
+            let memory = vec![0u128; length / 16].leak();
+            NonNull::new(memory.as_mut_ptr().cast()).map(|start| (start, length))
+        }
+    }
+
+    struct Nothing;
+
+    impl Grow for Nothing {
+        fn grow(_: usize) -> Option<(NonNull<u8>, usize)> {
+            None
+        }
     }
 
     #[test]
@@ -200,7 +223,7 @@ mod tests {
 
     #[test]
     fn blocks_do_not_overlap_and_keep_what_is_in_them() {
-        let arena = Box::new(Arena::new(from_system));
+        let arena = Box::new(Arena::<System>::new());
         let mut blocks: Vec<(*mut u8, Layout, u8)> = Vec::new();
         let mut dice = 7u32;
         for round in 0..20_000u32 {
@@ -227,7 +250,7 @@ mod tests {
 
     #[test]
     fn what_was_freed_is_used_again() {
-        let arena = Box::new(Arena::new(|_| None));
+        let arena = Box::new(Arena::<Nothing>::new());
         let layout = Layout::from_size_align(1000, 8).unwrap();
         for _ in 0..10_000 {
             let blocks: Vec<_> = (0..40).map(|_| unsafe { arena.alloc(layout) }).collect();

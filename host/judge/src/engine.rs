@@ -1,0 +1,140 @@
+//! The WebAssembly engine: what guests may do at all, where their memory comes from, and the clock that
+//! stops them.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Result};
+
+use crate::limits::Limits;
+
+/// Length of one tick of the clock that stops guests, in milliseconds.
+const TICK_MS: u64 = 10;
+/// Bytes of native stack; a guest that recurses deeper traps.
+const STACK_BYTES: usize = 1 << 20;
+/// Parts of one component. Ours have one module and one memory; components composed of parts have more.
+const MODULES_MAX: u32 = 32;
+const MEMORIES_MAX: u32 = 4;
+const TABLES_MAX: u32 = 4;
+pub(crate) const TABLE_ELEMENTS_MAX: usize = 20_000;
+/// Bytes of a memory that are cleared in place for the next call instead of being given back to the
+/// system: two system calls fewer for guests that stay below.
+const KEEP_RESIDENT: usize = 256 << 10;
+
+/// An engine with room for a number of calls at the same time.
+pub(crate) struct Machine {
+    pub(crate) engine: Engine,
+    slots: Arc<Slots>,
+}
+
+/// Room for one call. Given back when dropped.
+pub(crate) struct Slot<'m>(&'m Slots);
+
+/// Counts calls under way: no more than there is room for, and the clock ticks only while there are any.
+struct Slots {
+    count: Mutex<Count>,
+    freed: Condvar,
+    taken: Condvar,
+}
+
+struct Count {
+    free: usize,
+    most: usize,
+    closed: bool,
+}
+
+impl Machine {
+    /// `slots` calls at the same time; further ones wait.
+    pub(crate) fn new(slots: NonZeroUsize) -> Result<Machine> {
+        let engine = Engine::new(&config(slots.get() as u32))?;
+        let count = Count { free: slots.get(), most: slots.get(), closed: false };
+        let slots = Arc::new(Slots { count: Mutex::new(count), freed: Condvar::new(), taken: Condvar::new() });
+        let (clock, ticking) = (engine.weak(), slots.clone());
+        thread::Builder::new().name("sluice-tick".into()).spawn(move || {
+            while ticking.wait_for_work() {
+                thread::sleep(Duration::from_millis(TICK_MS));
+                let Some(engine) = clock.upgrade() else { break };
+                engine.increment_epoch();
+            }
+        })?;
+        Ok(Machine { engine, slots })
+    }
+
+    /// Waits for room. Bounded by the time limits of the calls that hold it.
+    pub(crate) fn slot(&self) -> Slot<'_> {
+        let mut count = self.slots.count();
+        while count.free == 0 {
+            count = self.slots.freed.wait(count).expect("nothing panics while it holds this lock");
+        }
+        if count.free == count.most {
+            self.slots.taken.notify_one();
+        }
+        count.free -= 1;
+        Slot(&self.slots)
+    }
+
+    /// The deadline of a call, in ticks from now: never early, at most a tick late.
+    pub(crate) fn ticks(time_ms: u64) -> u64 {
+        time_ms.div_ceil(TICK_MS) + 1
+    }
+}
+
+impl Slots {
+    fn count(&self) -> MutexGuard<'_, Count> {
+        self.count.lock().expect("nothing panics while it holds this lock")
+    }
+
+    /// Sleeps while nothing runs; false when the machine is gone.
+    fn wait_for_work(&self) -> bool {
+        let idle = |count: &mut Count| count.free == count.most && !count.closed;
+        let count = self.taken.wait_while(self.count(), idle).expect("nothing panics while it holds this lock");
+        !count.closed
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.0.count().free += 1;
+        self.0.freed.notify_one();
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.slots.count().closed = true;
+        self.slots.taken.notify_one();
+    }
+}
+
+fn config(slots: u32) -> Config {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(slots)
+        .total_core_instances(slots * MODULES_MAX)
+        .total_memories(slots * MEMORIES_MAX)
+        .total_tables(slots * TABLES_MAX)
+        .max_core_instances_per_component(MODULES_MAX)
+        .max_memories_per_component(MEMORIES_MAX)
+        .max_memories_per_module(1)
+        .max_tables_per_component(TABLES_MAX)
+        .max_memory_size(Limits::MAX.memory_bytes as usize)
+        .table_elements(TABLE_ELEMENTS_MAX)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(128 << 10);
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(STACK_BYTES)
+        .cranelift_opt_level(OptLevel::Speed)
+        // All that could answer differently on another processor.
+        .cranelift_nan_canonicalization(true)
+        .wasm_relaxed_simd(false)
+        .wasm_memory64(false)
+        // Multi-memory stays on: wasmtime's own adapters between the parts of a component use two.
+        .concurrency_support(false)
+        .generate_address_map(false);
+    config
+}

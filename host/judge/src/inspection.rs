@@ -1,0 +1,87 @@
+//! What a file is, as a host sees it.
+
+use std::time::{Duration, Instant};
+
+use sluice_core::Digest;
+use wasmtime::component::Component;
+
+use crate::library::Library;
+use crate::limits::Limits;
+use crate::run::run;
+use crate::v0_1::{self, Prepared};
+
+/// Everything worth knowing about a component before it is bound.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// BLAKE3: what a binding names.
+    pub digest: Digest,
+    /// Bytes of the component.
+    pub bytes: usize,
+    /// What it asks for; a validator asks for nothing.
+    pub imports: Vec<String>,
+    /// What it offers.
+    pub exports: Vec<String>,
+    /// What it says of itself, if it is a validator.
+    pub description: Option<Description>,
+    /// Why a host would refuse it; none if it would not.
+    pub refusal: Option<String>,
+    /// How long it took to compile here.
+    pub compile_time: Duration,
+}
+
+/// What a validator says of itself. Not to be believed further than its author.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// Its name.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// What it refuses.
+    pub summary: String,
+}
+
+impl Library {
+    /// Compiles and asks; nothing is kept.
+    pub fn inspect(&self, bytes: &[u8]) -> Inspection {
+        let mut inspection = Inspection {
+            digest: Digest::of(bytes),
+            bytes: bytes.len(),
+            imports: Vec::new(),
+            exports: Vec::new(),
+            description: None,
+            refusal: None,
+            compile_time: Duration::ZERO,
+        };
+        let begun = Instant::now();
+        let compiled = self.compile(bytes);
+        inspection.compile_time = begun.elapsed();
+        match compiled {
+            Ok(component) => self.look_into(&component, &mut inspection),
+            Err(unfit) => inspection.refusal = Some(unfit.0),
+        }
+        inspection
+    }
+
+    fn look_into(&self, component: &Component, inspection: &mut Inspection) {
+        let engine = &self.machine.engine;
+        let kind = component.component_type();
+        let wanted = kind.imports(engine).filter(|(_, import)| v0_1::wants_something(engine, &import.ty));
+        inspection.imports = wanted.map(|(name, _)| name.to_owned()).collect();
+        inspection.exports = kind.exports(engine).map(|(name, _)| name.to_owned()).collect();
+        match Prepared::new(engine, component) {
+            Ok(guest) => match self.describe(&guest) {
+                Ok(description) => inspection.description = Some(description),
+                Err(why) => inspection.refusal = Some(why),
+            },
+            Err(why) => inspection.refusal = Some(why),
+        }
+    }
+
+    fn describe(&self, guest: &Prepared) -> Result<Description, String> {
+        let ask = |guest: &v0_1::Guest, store: &mut _| guest.sluice_validator_validator().call_describe(store);
+        let (answer, _) = run(&self.machine, guest, &Limits::DEFAULT, ask);
+        let said = answer.map_err(|stop| format!("cannot describe itself: {stop:?}"))?;
+        let clean = |text: &str| crate::finding::clean(text, 256).to_string();
+        Ok(Description { name: clean(&said.name), version: clean(&said.version), summary: clean(&said.summary) })
+    }
+}

@@ -1,0 +1,155 @@
+//! Components, compiled and kept at hand.
+
+use std::collections::HashMap;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::thread;
+
+use sluice_core::Digest;
+use wasmtime::component::Component;
+
+use crate::engine::Machine;
+use crate::shelf::Shelf;
+use crate::v0_1::Prepared;
+
+/// Bytes of a component. What the compiler needs grows with it, and nothing bounds the compiler itself.
+pub const COMPONENT_BYTES_MAX: usize = 16 << 20;
+/// Compiled components at hand, each of some megabytes; the least lately added makes room.
+const AT_HAND_MAX: usize = 256;
+/// Bytes of stack of the compiler, which recurses over its input.
+const COMPILER_STACK_BYTES: usize = 32 << 20;
+
+/// Where a library keeps its things and how much it may do at the same time.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Folder of compiled components; without one each start compiles anew.
+    pub cache: Option<PathBuf>,
+    /// Validators running at the same time; further ones wait. Defends memory: each may hold its limit.
+    pub slots: NonZeroUsize,
+}
+
+/// All components a host has needed so far.
+pub struct Library {
+    pub(crate) machine: Machine,
+    shelf: Option<Shelf>,
+    at_hand: RwLock<AtHand>,
+    compiler: Mutex<()>,
+}
+
+/// Why a component cannot be a validator, in words for whoever pushed it. The same on every host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit(pub String);
+
+#[derive(Default)]
+struct AtHand {
+    prepared: HashMap<Digest, Arc<Prepared>>,
+    order: std::collections::VecDeque<Digest>,
+}
+
+impl Default for Settings {
+    /// No cache, and two slots for each processor.
+    fn default() -> Settings {
+        let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let slots = NonZeroUsize::new((2 * processors).clamp(4, 32)).expect("at least four");
+        Settings { cache: None, slots }
+    }
+}
+
+impl Library {
+    /// # Errors
+    /// When the cache folder cannot be used, or the system has no room for the engine's address space.
+    pub fn open(settings: &Settings) -> io::Result<Library> {
+        let machine = Machine::new(settings.slots).map_err(|error| io::Error::other(format!("{error:#}")))?;
+        let shelf = match &settings.cache {
+            Some(folder) => Some(Shelf::open(folder, &machine.engine).map_err(|error| {
+                io::Error::new(error.kind(), format!("cache folder {}: {error}", folder.display()))
+            })?),
+            None => None,
+        };
+        Ok(Library { machine, shelf, at_hand: RwLock::default(), compiler: Mutex::new(()) })
+    }
+
+    /// A component that needs no work.
+    pub(crate) fn at_hand(&self, digest: Digest) -> Option<Arc<Prepared>> {
+        self.at_hand.read().expect("nothing panics while it holds this lock").prepared.get(&digest).cloned()
+    }
+
+    /// A component that was compiled before, perhaps by an earlier process.
+    pub(crate) fn find(&self, digest: Digest) -> Option<Arc<Prepared>> {
+        self.at_hand(digest).or_else(|| {
+            let _one_at_a_time = self.compiler();
+            self.at_hand(digest).or_else(|| self.from_shelf(digest))
+        })
+    }
+
+    /// Compiles a component and keeps it.
+    pub(crate) fn add(&self, digest: Digest, bytes: &[u8]) -> Result<Arc<Prepared>, Unfit> {
+        let _one_at_a_time = self.compiler();
+        if let Some(prepared) = self.at_hand(digest).or_else(|| self.from_shelf(digest)) {
+            return Ok(prepared);
+        }
+        let component = self.compile(bytes)?;
+        let prepared = Prepared::new(&self.machine.engine, &component).map_err(Unfit)?;
+        self.shelve(digest, &component);
+        Ok(self.keep(digest, prepared))
+    }
+
+    /// Compiles a component, on a thread with a large stack: the compiler recurses, and a panic in it must
+    /// not take the host along.
+    pub(crate) fn compile(&self, bytes: &[u8]) -> Result<Component, Unfit> {
+        if bytes.len() > COMPONENT_BYTES_MAX {
+            return Err(Unfit(format!("has {} bytes: at most {COMPONENT_BYTES_MAX} are compiled", bytes.len())));
+        }
+        if !bytes.starts_with(b"\0asm\x0d\0\x01\0") {
+            return Err(Unfit("is not a WebAssembly component".into()));
+        }
+        let compiled = thread::scope(|scope| {
+            let builder = thread::Builder::new().name("sluice-compile".into()).stack_size(COMPILER_STACK_BYTES);
+            let compile = || Component::new(&self.machine.engine, bytes);
+            builder.spawn_scoped(scope, compile).map(thread::ScopedJoinHandle::join)
+        });
+        match compiled {
+            Ok(Ok(Ok(component))) => Ok(component),
+            Ok(Ok(Err(error))) => Err(Unfit(format!("does not compile: {error:#}"))),
+            Ok(Err(_)) => Err(Unfit("does not compile: the compiler gave up".into())),
+            Err(error) => Err(Unfit(format!("does not compile: {error}"))),
+        }
+    }
+
+    fn from_shelf(&self, digest: Digest) -> Option<Arc<Prepared>> {
+        let code = self.shelf.as_ref()?.take(digest)?;
+        // SAFETY: the shelf gives only what this very engine put there, digest checked.
+        let component = unsafe { Component::deserialize(&self.machine.engine, &code) };
+        let component = component.map_err(|error| tracing::warn!(%digest, %error, "compiled component not usable")).ok()?;
+        Some(self.keep(digest, Prepared::new(&self.machine.engine, &component).ok()?))
+    }
+
+    fn shelve(&self, digest: Digest, component: &Component) {
+        let Some(shelf) = &self.shelf else { return };
+        let code = component.serialize().map_err(|error| io::Error::other(format!("{error:#}")));
+        if let Err(error) = code.and_then(|code| shelf.put(digest, &code)) {
+            tracing::warn!(%digest, %error, "compiled component not kept on disk");
+        }
+    }
+
+    fn keep(&self, digest: Digest, prepared: Prepared) -> Arc<Prepared> {
+        let prepared = Arc::new(prepared);
+        let mut at_hand = self.at_hand.write().expect("nothing panics while it holds this lock");
+        if at_hand.prepared.insert(digest, prepared.clone()).is_none() {
+            at_hand.order.push_back(digest);
+        }
+        if at_hand.order.len() > AT_HAND_MAX
+            && let Some(oldest) = at_hand.order.pop_front()
+        {
+            at_hand.prepared.remove(&oldest);
+        }
+        prepared
+    }
+
+    // A panic of the compiler happens on a thread of its own, so the lock is never poisoned by one.
+    fn compiler(&self) -> MutexGuard<'_, ()> {
+        self.compiler.lock().expect("nothing panics while it holds this lock")
+    }
+}

@@ -1,0 +1,106 @@
+//! One call of one guest: a fresh instance, under limits, thrown away afterwards.
+
+use std::time::{Duration, Instant};
+
+use sluice_core::Fault;
+use wasmtime::{Error, OutOfMemory, PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
+
+use crate::engine::{Machine, TABLE_ELEMENTS_MAX};
+use crate::limits::Limits;
+use crate::v0_1::{Guest, Prepared};
+
+/// Bytes a guest can make us copy out of it in one call: a thousand findings of a kilobyte.
+const COPIED_BYTES_MAX: usize = 1 << 20;
+
+/// What a call used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Units of fuel. The same on every host of one version.
+    pub fuel: u64,
+    /// Most bytes of memory held.
+    pub memory_bytes: u64,
+    /// Instantiation, the call and what follows it.
+    pub time: Duration,
+}
+
+/// Why a call gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It ran out of fuel or memory, or said too much: the same on every host.
+    Limit(String),
+    /// It broke a rule of WebAssembly or of the component model: the same on every host.
+    Trap(String),
+    /// This host could not finish it.
+    Fault(Fault, String),
+}
+
+/// Counts the memory of one instance.
+pub(crate) struct Sandbox {
+    left: usize,
+    held: usize,
+    /// Whether more was asked for than there was.
+    denied: bool,
+}
+
+/// Runs `call` on a fresh instance.
+pub(crate) fn run<T>(
+    machine: &Machine,
+    guest: &Prepared,
+    limits: &Limits,
+    call: impl FnOnce(&Guest, &mut Store<Sandbox>) -> wasmtime::Result<T>,
+) -> (Result<T, Stop>, Cost) {
+    let _slot = machine.slot();
+    let begun = Instant::now();
+    let sandbox = Sandbox { left: limits.memory_bytes as usize, held: 0, denied: false };
+    let mut store = Store::new(&machine.engine, sandbox);
+    store.limiter(|sandbox| sandbox);
+    store.set_fuel(limits.fuel).expect("the engine counts fuel");
+    store.set_hostcall_fuel(COPIED_BYTES_MAX);
+    store.set_epoch_deadline(Machine::ticks(limits.time_ms));
+    let result = guest.instantiate(&mut store).and_then(|guest| call(&guest, &mut store));
+    let fuel = limits.fuel - store.get_fuel().expect("the engine counts fuel");
+    let result = result.map_err(|error| stop(&error, store.data(), limits));
+    let cost = Cost { fuel, memory_bytes: store.data().held as u64, time: begun.elapsed() };
+    (result, cost)
+}
+
+/// Sorts a failed call by what it means, not by who threw it.
+fn stop(error: &Error, sandbox: &Sandbox, limits: &Limits) -> Stop {
+    if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() || error.downcast_ref::<OutOfMemory>().is_some() {
+        return Stop::Fault(Fault::Memory, format!("no room for an instance: {error}"));
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => Stop::Limit(format!("used up its fuel of {}", limits.fuel)),
+        Some(Trap::Interrupt) => {
+            Stop::Fault(Fault::Time, format!("still running after {} ms, with fuel left", limits.time_ms))
+        }
+        // How a guest takes a refused allocation is its own business; nearly all abort.
+        Some(_) if sandbox.denied => Stop::Limit(format!("wanted more than its {} bytes of memory", limits.memory_bytes)),
+        Some(trap) => Stop::Trap(trap.to_string()),
+        None if said_too_much(error) => Stop::Limit(format!("answered with more than {COPIED_BYTES_MAX} bytes")),
+        None if sandbox.denied => Stop::Limit(format!("needs more than its {} bytes of memory", limits.memory_bytes)),
+        None => Stop::Trap(format!("{error:#}")),
+    }
+}
+
+// The type is private to wasmtime; a test of ours holds on to the words.
+fn said_too_much(error: &Error) -> bool {
+    format!("{error:#}").contains("fuel allocated for hostcalls has been exhausted")
+}
+
+impl ResourceLimiter for Sandbox {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let more = desired.saturating_sub(current);
+        if more > self.left {
+            self.denied = true;
+            return Ok(false);
+        }
+        self.left -= more;
+        self.held += more;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+}

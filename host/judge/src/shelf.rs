@@ -1,0 +1,143 @@
+//! Compiled components on disk.
+//!
+//! What lies here is native code that will be run, so it is only taken back if it is, byte for byte, what
+//! this engine put there: its digest covers the component, the engine and the code. Anything else is as
+//! good as absent and gets compiled again. The folder is its owner's alone; whoever may write in it could
+//! as well replace the program.
+
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sluice_core::Digest;
+use wasmtime::Engine;
+
+/// Begins every file and says how it is laid out: this, 32 bytes of digest, the code.
+const MAGIC: &[u8; 16] = b"sluice cwasm v1\n";
+const HEAD: usize = 16 + 32;
+
+/// A folder of compiled components.
+pub(crate) struct Shelf {
+    folder: PathBuf,
+    engine: u64,
+}
+
+impl Shelf {
+    /// Opens the folder, makes it if need be, and clears away what another version left.
+    pub(crate) fn open(folder: &Path, engine: &Engine) -> io::Result<Shelf> {
+        fs::create_dir_all(folder)?;
+        own(folder)?;
+        let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let shelf = Shelf { folder: folder.into(), engine: hasher.finish() };
+        shelf.clear_foreign()?;
+        Ok(shelf)
+    }
+
+    /// The compiled component, if it lies here undamaged.
+    pub(crate) fn take(&self, component: Digest) -> Option<Vec<u8>> {
+        let mut bytes = fs::read(self.path(component)).ok()?;
+        let (head, code) = bytes.split_at_checked(HEAD)?;
+        let (magic, digest) = head.split_at(MAGIC.len());
+        if magic != MAGIC || digest != self.digest(component, code) {
+            tracing::warn!(%component, "compiled component on disk is damaged, compiling it again");
+            return None;
+        }
+        bytes.drain(..HEAD);
+        Some(bytes)
+    }
+
+    /// Puts a compiled component here. A crash leaves the old file, or none.
+    pub(crate) fn put(&self, component: Digest, code: &[u8]) -> io::Result<()> {
+        let path = self.path(component);
+        let fresh = path.with_extension(format!("tmp{}", std::process::id()));
+        let mut bytes = Vec::with_capacity(HEAD + code.len());
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&self.digest(component, code));
+        bytes.extend_from_slice(code);
+        fs::write(&fresh, bytes)?;
+        fs::rename(&fresh, &path)
+    }
+
+    fn path(&self, component: Digest) -> PathBuf {
+        self.folder.join(format!("{component}-{:016x}.cwasm", self.engine))
+    }
+
+    fn digest(&self, component: Digest, code: &[u8]) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_derive_key("sluice compiled component v1");
+        hasher.update(&component.0).update(&self.engine.to_be_bytes()).update(code);
+        *hasher.finalize().as_bytes()
+    }
+
+    fn clear_foreign(&self) -> io::Result<()> {
+        let ours = format!("-{:016x}.cwasm", self.engine);
+        for file in fs::read_dir(&self.folder)? {
+            let file = file?;
+            let name = file.file_name().to_string_lossy().into_owned();
+            if name.contains(".tmp") || (name.ends_with(".cwasm") && !name.ends_with(&ours)) {
+                // Another start of the same version may have been quicker.
+                drop(fs::remove_file(file.path()));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn own(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(not(unix))]
+fn own(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// FNV-1a: what std hashes with may change from one build to the next, and must not.
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_taken_back_only_if_nothing_about_it_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::open(folder.path(), &Engine::default()).unwrap();
+        let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
+        shelf.put(one, b"native code").unwrap();
+        assert_eq!(shelf.take(one).unwrap(), b"native code");
+        assert!(shelf.take(two).is_none());
+
+        fs::copy(shelf.path(one), shelf.path(two)).unwrap();
+        assert!(shelf.take(two).is_none(), "code of another component");
+        let whole = fs::read(shelf.path(one)).unwrap();
+        for damaged in [&whole[..whole.len() - 1], &whole[..20], b"", &[&whole[..50], b"x", &whole[51..]].concat()] {
+            fs::write(shelf.path(one), damaged).unwrap();
+            assert!(shelf.take(one).is_none());
+        }
+    }
+
+    #[test]
+    fn what_another_version_left_is_cleared_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let foreign = folder.path().join("00-0000000000000000.cwasm");
+        fs::write(&foreign, "old").unwrap();
+        Shelf::open(folder.path(), &Engine::default()).unwrap();
+        assert!(!foreign.exists());
+    }
+}

@@ -1,0 +1,202 @@
+//! The port: all bound validators of a space, on each change.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock, mpsc};
+use std::time::Duration;
+
+use sluice_core::key::VALIDATORS;
+use sluice_core::{Action, Cause, Change, Digest, Entry, Fault, Finding, Severity, State, Verdict};
+use sluice_node::{Blobs, Judge, Judgement};
+use tokio::runtime::Handle;
+
+use crate::binding::{Binding, BindingError};
+use crate::finding::said;
+use crate::library::Library;
+use crate::trial::{bound, segments};
+use crate::v0_1::{Prepared, Told};
+
+/// Longest wait for the bytes of a component. A change that needs them is held and asked for again.
+const FETCH_WAIT: Duration = Duration::from_secs(10);
+/// Binding documents kept in parsed form. Far more than a space has; at the limit all are parsed again.
+const PARSED_MAX: usize = 4096;
+
+/// Judges changes by the bindings of the state before them.
+pub struct Validators {
+    pub(crate) library: Library,
+    blobs: Arc<dyn Blobs>,
+    runtime: Handle,
+    parsed: RwLock<HashMap<(Arc<str>, Digest), Parsed>>,
+}
+
+type Parsed = Arc<Result<Binding, BindingError>>;
+
+/// A binding that names some of a change's keys.
+struct Bound {
+    binding: Parsed,
+    edits: Vec<bool>,
+}
+
+impl Bound {
+    fn binding(&self) -> &Binding {
+        self.binding.as_ref().as_ref().expect("only bindings that parse are bound")
+    }
+}
+
+impl Validators {
+    /// `blobs` has the components; `runtime` fetches them, and must have a worker besides the thread that
+    /// judges.
+    pub fn new(library: Library, blobs: Arc<dyn Blobs>, runtime: Handle) -> Validators {
+        Validators { library, blobs, runtime, parsed: RwLock::default() }
+    }
+
+    /// The bindings in force that name a key of this change, in the order of their names.
+    fn bound(&self, change: &Change, before: &State) -> Result<Vec<Bound>, (Fault, String)> {
+        if !before.has_bindings() {
+            return Ok(Vec::new());
+        }
+        let keys = segments(change);
+        let mut all = Vec::new();
+        for (key, item) in before.range(VALIDATORS, None) {
+            let binding = self.parsed(key.text(), item.digest, &item.bytes);
+            match &*binding {
+                Ok(found) => {
+                    let edits = bound(found, &keys);
+                    if edits.contains(&true) {
+                        all.push(Bound { binding, edits });
+                    }
+                }
+                // It was let in by a version that read it. Without it a change cannot be judged, but for
+                // one that puts the binding right.
+                Err(_) if change.edits.iter().any(|edit| edit.key == *key) => (),
+                Err(error) => return Err((Fault::Internal, format!("{key}: {}", error.message))),
+            }
+        }
+        Ok(all)
+    }
+
+    fn parsed(&self, key: &Arc<str>, digest: Digest, bytes: &[u8]) -> Parsed {
+        let at = (key.clone(), digest);
+        if let Some(parsed) = self.parsed.read().expect("nothing panics while it holds this lock").get(&at) {
+            return parsed.clone();
+        }
+        let parsed = Arc::new(Binding::parse(name_of(key), bytes));
+        let mut kept = self.parsed.write().expect("nothing panics while it holds this lock");
+        if kept.len() >= PARSED_MAX {
+            kept.clear();
+        }
+        kept.insert(at, parsed.clone());
+        parsed
+    }
+
+    /// The component, from memory, disk or afar.
+    pub(crate) fn component(&self, digest: Digest) -> Result<Arc<Prepared>, Gap> {
+        if let Some(prepared) = self.library.find(digest) {
+            return Ok(prepared);
+        }
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let blobs = self.blobs.clone();
+        let fetch = self.runtime.spawn(async move { drop(sender.send(blobs.fetch(digest).await)) });
+        let bytes = match receiver.recv_timeout(FETCH_WAIT) {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(lost)) => return Err(Gap::Missing(format!("component {digest}: {}", lost.0))),
+            Err(_) => {
+                fetch.abort();
+                return Err(Gap::Missing(format!("component {digest}: no answer within {FETCH_WAIT:?}")));
+            }
+        };
+        if Digest::of(&bytes) != digest {
+            return Err(Gap::Missing(format!("component {digest}: what came has another digest")));
+        }
+        self.library.add(digest, &bytes).map_err(|unfit| Gap::Unfit(unfit.0))
+    }
+
+    /// All validators' verdicts as one: every one must accept, and every one is heard.
+    fn heard(&self, entry: &Entry, change: &Change, before: &State) -> Judgement {
+        let all = self.bound(change, before)?;
+        if all.is_empty() {
+            return Ok(Verdict::accept());
+        }
+        let told = Told::new(entry, change, before)
+            .map_err(|(fault, digest)| (fault, format!("blob {digest} is not at hand")))?;
+        let mut sum = Sum::default();
+        for bound in &all {
+            let binding = bound.binding();
+            match self.component(binding.component) {
+                Ok(guest) => {
+                    let trial = self.library.try_prepared(&guest, binding, &told, change, &bound.edits);
+                    sum.add(trial.judgement?);
+                }
+                Err(Gap::Missing(why)) => return Err((Fault::Missing, why)),
+                Err(Gap::Unfit(why)) => sum.refuse(said(&binding.name, Severity::Error, "component", why)),
+            }
+        }
+        Ok(sum.verdict())
+    }
+}
+
+/// Why a component is not to be had.
+pub(crate) enum Gap {
+    /// Not here, for now.
+    Missing(String),
+    /// Here, and no validator; the same on every host.
+    Unfit(String),
+}
+
+/// Verdicts put together. The first that rejects gives the cause.
+#[derive(Default)]
+pub(crate) struct Sum {
+    cause: Option<Cause>,
+    findings: Vec<Finding>,
+}
+
+impl Sum {
+    pub(crate) fn add(&mut self, verdict: Verdict) {
+        let findings = match &verdict {
+            Verdict::Accept(findings) => findings,
+            Verdict::Reject(cause, findings) => {
+                self.cause.get_or_insert(*cause);
+                findings
+            }
+        };
+        self.findings.extend_from_slice(findings);
+    }
+
+    pub(crate) fn refuse(&mut self, finding: Finding) {
+        self.cause.get_or_insert(Cause::Verdict);
+        self.findings.push(finding);
+    }
+
+    pub(crate) fn verdict(self) -> Verdict {
+        match self.cause {
+            None => Verdict::Accept(self.findings.into()),
+            Some(cause) => Verdict::Reject(cause, self.findings.into()),
+        }
+    }
+}
+
+impl Judge for Validators {
+    fn judge(&self, entry: &Entry, before: &State) -> Judgement {
+        let Ok(change) = &entry.content else { return Ok(Verdict::accept()) };
+        let mut sum = Sum::default();
+        for edit in &change.edits {
+            if let (Action::Put(put), Some(name)) = (&edit.action, edit.key.as_str().strip_prefix(VALIDATORS)) {
+                sum.add(self.judge_binding(&edit.key, name, put)?);
+            }
+        }
+        sum.add(self.heard(entry, change, before)?);
+        Ok(sum.verdict())
+    }
+
+    fn is_ready(&self, entry: &Entry, before: &State) -> bool {
+        let Ok(change) = &entry.content else { return true };
+        if change.is_barrier() {
+            return false;
+        }
+        let at_hand = |bound: &Bound| self.library.at_hand(bound.binding().component).is_some();
+        self.bound(change, before).is_ok_and(|all| all.iter().all(at_hand))
+    }
+}
+
+fn name_of(key: &str) -> &str {
+    key.strip_prefix(VALIDATORS).unwrap_or(key)
+}
