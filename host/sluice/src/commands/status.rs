@@ -97,11 +97,11 @@ fn report_of<'a>(fleet: &'a Fleet, id: &str) -> Result<&'a HostReport> {
 /// One report in full. Yes when nothing keeps the host from going on.
 fn one(output: &Output, report: &HostReport) -> Result<Ended> {
     let Value::Object(mut fields) = json!(report) else { bail!("a report is an object") };
-    fields.remove("apiVersion");
+    fields.shift_remove("apiVersion");
     fields.insert("state".to_owned(), crate::fleet::state(report).into());
     if matches!(output.form(), Form::Table | Form::Wide) {
         for name in ["held", "refusals", "labels"] {
-            fields.remove(name);
+            fields.shift_remove(name);
         }
         output.one("Host", fields)?;
         details(output, report)?;
@@ -145,7 +145,7 @@ async fn of_host(context: &Context, host: &Through, id: Option<&str>) -> Result<
     }
     let is_ok = ["source", "store"].iter().all(|part| text(&fields, part).as_deref() == Some("ok"));
     let is_decided = fields.get("held").and_then(Value::as_array).is_some_and(Vec::is_empty);
-    fields.remove("apiVersion");
+    fields.shift_remove("apiVersion");
     context.output.one("Host", fields)?;
     Ok(if is_ok && is_decided { Ended::Yes } else { Ended::No })
 }
