@@ -41,7 +41,7 @@ pub struct Description {
 }
 
 impl Library {
-    /// Compiles and asks; nothing is kept.
+    /// Compiles and asks.
     pub fn inspect(&self, bytes: &[u8]) -> Inspection {
         let mut inspection = Inspection {
             digest: Digest::of(bytes),
@@ -53,7 +53,7 @@ impl Library {
             compile_time: Duration::ZERO,
         };
         let begun = Instant::now();
-        let compiled = self.compile(bytes);
+        let compiled = self.compiled(bytes);
         inspection.compile_time = begun.elapsed();
         match compiled {
             Ok(component) => self.look_into(&component, &mut inspection),

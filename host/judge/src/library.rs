@@ -96,6 +96,18 @@ impl Library {
         Ok(self.keep(digest, prepared))
     }
 
+    /// The component as compiled before, or compiled now and kept for whoever needs it next.
+    pub(crate) fn compiled(&self, bytes: &[u8]) -> Result<Component, Unfit> {
+        let digest = Digest::of(bytes);
+        let _one_at_a_time = self.compiler();
+        if let Some(component) = self.shelved(digest) {
+            return Ok(component);
+        }
+        let component = self.compile(bytes)?;
+        self.shelve(digest, &component);
+        Ok(component)
+    }
+
     /// Compiles a component, on a thread with a large stack: the compiler recurses, and a panic in it must
     /// not take the host along.
     pub(crate) fn compile(&self, bytes: &[u8]) -> Result<Component, Unfit> {
@@ -119,11 +131,15 @@ impl Library {
     }
 
     fn from_shelf(&self, digest: Digest) -> Option<Arc<Prepared>> {
+        let component = self.shelved(digest)?;
+        Some(self.keep(digest, Prepared::new(&self.machine.engine, &component).ok()?))
+    }
+
+    fn shelved(&self, digest: Digest) -> Option<Component> {
         let code = self.shelf.as_ref()?.take(digest)?;
         // SAFETY: the shelf gives only what this very engine put there, digest checked.
         let component = unsafe { Component::deserialize(&self.machine.engine, &code) };
-        let component = component.map_err(|error| tracing::warn!(%digest, %error, "compiled component not usable")).ok()?;
-        Some(self.keep(digest, Prepared::new(&self.machine.engine, &component).ok()?))
+        component.map_err(|error| tracing::warn!(%digest, %error, "compiled component not usable")).ok()
     }
 
     fn shelve(&self, digest: Digest, component: &Component) {

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
-use sluice_artifacts::{BOUNDS, fixtures};
-use sluice_core::{Cause, Digest, Entry, Fault, Revision, State, Verdict};
+use sluice_artifacts::{BOUNDS, JSON_SCHEMA, fixtures};
+use sluice_core::{Action, Cause, Content, Digest, Entry, Fault, Revision, State, Verdict};
 use sluice_judge::{Binding, Library, Limits, Settings, Trial};
 
 /// Enough for honest work, little enough for tests to be quick.
@@ -71,7 +71,9 @@ fn one_that_panics_traps() {
 
 #[test]
 fn one_that_says_too_much_is_cut_off() {
-    stopped(fixtures::SAYS_TOO_MUCH, Cause::Limit, "answered with more than");
+    let trial = tried(fixtures::SAYS_TOO_MUCH, Limits::DEFAULT);
+    let Ok(Verdict::Reject(Cause::Limit, findings)) = trial.judgement else { panic!("{trial:?}") };
+    assert!(findings[0].message.contains("answered with more than"), "{findings:?}");
 }
 
 #[test]
@@ -132,9 +134,23 @@ fn many_threads_wait_for_room_and_all_are_answered() {
 #[test]
 fn large_documents_fit() {
     let text = format!(r#"{{"max": 7, "rest": [{}0]}}"#, "123456, ".repeat(300_000));
+    let mut entry = entry("a", b"{}");
+    let Action::Put(put) = &mut entry.content.as_mut().unwrap().edits[0].action else { panic!() };
+    put.content = Content::Here(text.into());
     let bounds = binding(BOUNDS, r#"{"/max": [1, 100]}"#, Limits::DEFAULT);
-    let trial = library().try_out(BOUNDS, &bounds, &entry("a", text.as_bytes()), &State::default()).unwrap();
+    let trial = library().try_out(BOUNDS, &bounds, &entry, &State::default()).unwrap();
     assert_eq!(trial.judgement, Ok(Verdict::accept()), "{:?}", trial.cost);
+}
+
+#[test]
+fn a_schema_judges_yaml_as_a_host_would_see_it() {
+    let settings = r#"{"schema": {"properties": {"max": {"type": "integer", "maximum": 100}}}}"#;
+    let schema = binding(JSON_SCHEMA, settings, Limits::DEFAULT);
+    for (key, text, is_good) in [("a.yaml", "max: 7", true), ("a.toml", "max = 101", false), ("a.json", "{", false)] {
+        let trial = library().try_out(JSON_SCHEMA, &schema, &entry(key, text.as_bytes()), &State::default()).unwrap();
+        assert_eq!(matches!(trial.judgement, Ok(Verdict::Accept(_))), is_good, "{trial:?}");
+        assert!(trial.cost.fuel < Limits::DEFAULT.fuel / 20, "{trial:?}");
+    }
 }
 
 #[test]
