@@ -33,7 +33,8 @@ impl Local {
         let disk = sluice_disk::Settings { sync: is_synced, ..sluice_disk::Settings::default() };
         let store = DiskStore::open(&folder.join("data"), SPACE, disk)?.store;
         let bounds = sluice_judge::Settings { cache: Some(folder.join("cache")), ..sluice_judge::Settings::default() };
-        let judge: Arc<dyn Judge> = Arc::new(Validators::new(Library::open(&bounds)?, redis.clone(), tokio::runtime::Handle::current()));
+        let judge: Arc<dyn Judge> =
+            Arc::new(Validators::new(Library::open(&bounds)?, redis.clone(), tokio::runtime::Handle::current()));
         let identity = Identity {
             host: "bench".parse()?,
             version: "0".to_owned(),

@@ -13,6 +13,9 @@ use crate::stream::{drain, fill};
 use crate::table::{Goal, Row, median};
 use crate::{Scale, state};
 
+/// Settings of the bound validator.
+const SETTINGS: &str = r#"{"/max":[0,100]}"#;
+
 /// Keys the entries are spread over.
 const KEYS: usize = 10_000;
 
@@ -100,7 +103,7 @@ pub async fn bind_bounds(host: &Local) -> Result<Revision> {
         .await
         .map_err(|lost| anyhow::anyhow!(lost.0))?;
     let binding = serde_json::json!({
-        "keys": ["tenant-*/**"], "component": blob.digest.to_string(), "settings": { "/max": { "min": 0, "max": 100 } },
+        "keys": ["tenant-*/**"], "component": blob.digest.to_string(), "settings": serde_json::from_str::<serde_json::Value>(SETTINGS)?,
     });
     let fields = vec![("put:_sluice/validators/bounds".into(), binding.to_string().into())];
     let revision = host.redis.append(fields).await?;
@@ -109,7 +112,7 @@ pub async fn bind_bounds(host: &Local) -> Result<Revision> {
 
 /// One bare call: a fresh instance under the same limits, the same document, and nothing of ours around it.
 fn bare_call_us(entries: usize) -> Result<f64> {
-    sluice_judge::bare::call_us(sluice_artifacts::BOUNDS, &state::entry(1, 1), entries.min(20_000))
+    crate::bare::call_us(sluice_artifacts::BOUNDS, SETTINGS, &state::entry(1, 1), entries.min(20_000))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

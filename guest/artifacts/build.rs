@@ -15,8 +15,7 @@ const SOURCES: [&str; 6] =
 const STACK: usize = 64 << 10;
 /// A schema and a document nest, and are walked by recursion.
 const STACK_RECURSIVE: usize = 1 << 20;
-const FIXTURES: [&str; 7] =
-    ["never_ends", "eats_memory", "recurses", "traps", "says_too_much", "lies", "remembers"];
+const FIXTURES: [&str; 7] = ["never_ends", "eats_memory", "recurses", "traps", "says_too_much", "lies", "remembers"];
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 

@@ -36,8 +36,7 @@ impl Change {
             media_type: media_type.into(),
             revision: Revision { millis: 1, sequence: 0 },
         };
-        let edit =
-            Edit { key: key.into(), operation: Operation::Create, bound: true, old: None, new: Some(document) };
+        let edit = Edit { key: key.into(), operation: Operation::Create, bound: true, old: None, new: Some(document) };
         Self { edits: vec![edit], published_at: 1, author: None, reason: None, metadata: Vec::new() }
     }
 }

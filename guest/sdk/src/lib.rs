@@ -39,8 +39,7 @@ pub mod bindings {
 
 pub use bindings::exports::sluice::validator::validator::Guest;
 pub use bindings::sluice::validator::types::{
-    Change, Content, Decision, Description, Document, Edit, Fault, Finding, Operation, Revision, Severity,
-    Verdict,
+    Change, Content, Decision, Description, Document, Edit, Fault, Finding, Operation, Revision, Severity, Verdict,
 };
 #[doc(hidden)]
 pub use settings::{check, parse};

@@ -17,7 +17,7 @@ use crate::route::{self, Route};
 use crate::serve::{Serves, Stop};
 use crate::settings::Settings;
 use crate::surface::Surface;
-use crate::{access, changes, entries, events, health, keys, listing, poll, publish, status};
+use crate::{access, changes, entries, events, health, listing, poll, publish, recall, status};
 
 /// An answer, or why there is none.
 pub type Answer = Result<Response<Body>, Problem>;
@@ -75,7 +75,9 @@ impl Door {
             return Err(Problem::not_found(format!("{} is served on this host's other listener", uri.path())));
         }
         match (route, request.method()) {
-            (Route::Key(raw), &Method::GET | &Method::HEAD) => self.key(raw, &request),
+            (Route::Key(raw), &Method::GET | &Method::HEAD) => {
+                poll::key(self, route::key(raw)?, uri.query(), request.headers())
+            }
             (Route::Key(raw), &Method::PUT | &Method::DELETE) => {
                 self.publishes(&request)?;
                 publish::key(self, route::key(raw)?, request)
@@ -91,12 +93,17 @@ impl Door {
         }
     }
 
-    fn key(&self, raw: &str, request: &Request<Incoming>) -> Result<Step, Problem> {
-        let key = route::key(raw)?;
-        match request.uri().query() {
-            None => Ok(Step::Done(keys::read(&self.surface, &key, request.headers()))),
-            Some(query) => poll::key(self, key, query, request.headers()),
+    /// The value most requests are after. Tried first and by reference, so that a read moves no request
+    /// about; whatever is not as simple as that goes the long way.
+    fn value(&self, request: &Request<Incoming>) -> Option<Response<Body>> {
+        let is_plain = matches!(*request.method(), Method::GET | Method::HEAD) && request.uri().query().is_none();
+        let Route::Key(raw) = Route::of(request.uri().path()) else { return None };
+        if !is_plain || self.serves == Serves::Administration {
+            return None;
         }
+        let response = recall::value(&self.surface, raw, request.headers())?;
+        self.surface.meter.answered(Route::Key(raw), response.status());
+        Some(response)
     }
 
     fn publishes(&self, request: &Request<Incoming>) -> Result<(), Problem> {
@@ -129,6 +136,9 @@ impl Service<Request<Incoming>> for Door {
 
     fn call(&self, request: Request<Incoming>) -> Reply {
         self.line.asked();
+        if let Some(response) = self.value(&request) {
+            return Reply::Now(Some(response));
+        }
         let uri = request.uri().clone();
         match self.step(&uri, request) {
             Ok(Step::Done(answer)) => Reply::Now(Some(finish(&self.surface, &uri, answer))),

@@ -1,6 +1,6 @@
-//! One value: the path that is asked for most, so it allocates little and formats nothing.
+//! One value, or that there is none. Most reads get theirs by way of `recall`, from the same parts.
 
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 use sluice_core::{Item, Key, Media};
 use sluice_node::View;
@@ -12,7 +12,7 @@ use crate::door::Answer;
 use crate::problem::Problem;
 use crate::surface::Surface;
 
-/// Headers of a value: the five below and hyper's own two. Asked for at once, they are allocated once.
+/// Headers of a value: the four below and hyper's own two. Asked for at once, they are allocated once.
 const HEADERS: usize = 8;
 
 /// The current value of a key.
@@ -27,17 +27,28 @@ pub fn read(surface: &Surface, key: &Key, headers: &HeaderMap) -> Answer {
 /// A value, or 304 when the reader has it.
 pub fn value(item: &Item, age_ms: u64, request: &HeaderMap) -> Response<Body> {
     let tag = Tag::of(&item.digest);
-    let is_known = none_match_hits(request, &tag);
+    let mut headers = headers(item, &tag);
+    headers.insert(AGE_MS, HeaderValue::from(age_ms));
+    respond(item, &tag, headers, request)
+}
+
+/// All headers of a value; the age is still to be set, but has its place.
+pub fn headers(item: &Item, tag: &Tag) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(HEADERS);
+    headers.insert(CONTENT_TYPE, content_type(&item.media));
     headers.insert(ETAG, tag.header());
     headers.insert(REVISION, revision(item.revision));
-    headers.insert(AGE_MS, HeaderValue::from(age_ms));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(AGE_MS, HeaderValue::from_static("0"));
+    headers
+}
+
+/// The value with these headers, or 304 when the reader has it.
+pub fn respond(item: &Item, tag: &Tag, mut headers: HeaderMap, request: &HeaderMap) -> Response<Body> {
     let mut response = Response::new(Body::EMPTY);
-    if is_known {
+    if none_match_hits(request, tag) {
+        headers.remove(CONTENT_TYPE);
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
-        headers.insert(CONTENT_TYPE, content_type(&item.media));
         *response.body_mut() = Body::Whole(item.bytes.clone());
     }
     *response.headers_mut() = headers;

@@ -38,9 +38,9 @@ pub async fn until<T>(door: Door, wait_ms: u64, mut check: impl FnMut(&View) -> 
     }
 }
 
-/// `GET /v1/keys/{key}` with parameters.
-pub fn key(door: &Door, key: Key, query: &str, headers: &HeaderMap) -> Result<Step, Problem> {
-    let query = Query::parse(Some(query), &["at", "wait", "since"])?;
+/// `GET /v1/keys/{key}`, with parameters or without.
+pub fn key(door: &Door, key: Key, query: Option<&str>, headers: &HeaderMap) -> Result<Step, Problem> {
+    let query = Query::parse(query, &["at", "wait", "since"])?;
     if let Some(at) = query.revision("at")? {
         is_now(&door.surface.hub.view(), &key, at)?;
     }

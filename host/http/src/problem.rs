@@ -6,9 +6,13 @@ use serde_json::{Map, Value, json};
 
 use crate::body::Body;
 
-/// What went wrong, for the program that asked and for the people behind it.
+/// What went wrong, for the program that asked and for the people behind it. Boxed, because it travels
+/// in results whose good half is on the path of every read.
 #[derive(Debug)]
-pub struct Problem {
+pub struct Problem(Box<Details>);
+
+#[derive(Debug)]
+struct Details {
     status: StatusCode,
     /// Stable, for programs: `urn:sluice:problem:<kind>`.
     kind: &'static str,
@@ -23,7 +27,8 @@ impl Problem {
     /// A problem of one kind; `title` says the kind in words.
     pub fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Problem {
         let detail = detail.into();
-        Problem { status, kind, title, detail, members: Map::new(), headers: HeaderMap::new() }
+        let (members, headers) = (Map::new(), HeaderMap::new());
+        Problem(Box::new(Details { status, kind, title, detail, members, headers }))
     }
 
     /// The request makes no sense.
@@ -82,31 +87,32 @@ impl Problem {
 
     /// Adds a member of its own (RFC 9457 §3.2).
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Problem {
-        self.members.insert(name.to_owned(), value.into());
+        self.0.members.insert(name.to_owned(), value.into());
         self
     }
 
     /// Adds a header.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Problem {
-        self.headers.insert(name, value);
+        self.0.headers.insert(name, value);
         self
     }
 
     /// As a response to a request for `instance`.
     pub fn respond(self, instance: &str) -> Response<Body> {
+        let Details { status, kind, title, detail, members, headers } = *self.0;
         let mut document = json!({
-            "type": format!("urn:sluice:problem:{}", self.kind),
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "detail": self.detail,
+            "type": format!("urn:sluice:problem:{}", kind),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": detail,
             "instance": instance,
         });
         if let Value::Object(object) = &mut document {
-            object.extend(self.members);
+            object.extend(members);
         }
         let mut response = Response::new(Body::whole(document.to_string()));
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response

@@ -67,7 +67,13 @@ impl Binding {
             fault("/component", message.into())
         })?;
         written.limits.check().map_err(|message| fault("/limits", message))?;
-        Ok(Binding { name: name.into(), keys, component, settings: written.settings.to_string(), limits: written.limits })
+        Ok(Binding {
+            name: name.into(),
+            keys,
+            component,
+            settings: written.settings.to_string(),
+            limits: written.limits,
+        })
     }
 
     /// Whether a key, given by its segments, is judged.

@@ -141,7 +141,9 @@ mod tests {
 
     #[test]
     fn a_glob_that_can_match_nothing_is_refused_with_the_remedy() {
-        for (text, part) in [("", "empty segment"), ("/a", "empty segment"), ("a/b**", "whole segments"), ("a?", "\"?\"")] {
+        for (text, part) in
+            [("", "empty segment"), ("/a", "empty segment"), ("a/b**", "whole segments"), ("a?", "\"?\"")]
+        {
             let GlobError(message) = Glob::parse(text).unwrap_err();
             assert!(message.contains(part), "{message}");
         }

@@ -75,7 +75,9 @@ fn stop(error: &Error, sandbox: &Sandbox, limits: &Limits) -> Stop {
             Stop::Fault(Fault::Time, format!("still running after {} ms, with fuel left", limits.time_ms))
         }
         // How a guest takes a refused allocation is its own business; nearly all abort.
-        Some(_) if sandbox.denied => Stop::Limit(format!("wanted more than its {} bytes of memory", limits.memory_bytes)),
+        Some(_) if sandbox.denied => {
+            Stop::Limit(format!("wanted more than its {} bytes of memory", limits.memory_bytes))
+        }
         Some(trap) => Stop::Trap(trap.to_string()),
         None if said_too_much(error) => Stop::Limit(format!("answered with more than {COPIED_BYTES_MAX} bytes")),
         None if sandbox.denied => Stop::Limit(format!("needs more than its {} bytes of memory", limits.memory_bytes)),

@@ -18,7 +18,6 @@ mod bindings {
     });
 }
 
-
 pub(crate) use bindings::Validating as Guest;
 use bindings::sluice::validator::types;
 pub(crate) use types::{Decision, Fault as GuestFault, Finding, Severity, Verdict};

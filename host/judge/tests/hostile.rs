@@ -14,9 +14,7 @@ const LIMITS: Limits = Limits { fuel: 50_000_000, memory_bytes: 16 << 20, time_m
 
 fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        Library::open(&Settings { cache: None, slots: NonZeroUsize::new(4).unwrap() }).unwrap()
-    })
+    LIBRARY.get_or_init(|| Library::open(&Settings { cache: None, slots: NonZeroUsize::new(4).unwrap() }).unwrap())
 }
 
 fn entry(key: &str, value: &[u8]) -> Entry {

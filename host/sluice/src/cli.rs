@@ -146,6 +146,9 @@ pub struct HostArgs {
     /// Folder for the local store and compiled validators
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Folder for compiled validators, which hosts of one user may share; default: in the data folder
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
     /// Address to serve on; port 0 picks a free one
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
@@ -433,6 +436,9 @@ mod tests {
 
     #[test]
     fn a_share_of_hosts_is_never_none() {
-        assert_eq!((Share::All.of(3), Share::Quorum.of(4), Share::Percent(50).of(3), Share::Percent(1).of(0)), (3, 3, 2, 1));
+        assert_eq!(
+            (Share::All.of(3), Share::Quorum.of(4), Share::Percent(50).of(3), Share::Percent(1).of(0)),
+            (3, 3, 2, 1)
+        );
     }
 }

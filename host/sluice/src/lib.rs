@@ -53,7 +53,10 @@ fn report_bugs() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         before(panic);
-        eprintln!("error: this is a bug in sluice {}: please report it with the lines above", env!("CARGO_PKG_VERSION"));
+        eprintln!(
+            "error: this is a bug in sluice {}: please report it with the lines above",
+            env!("CARGO_PKG_VERSION")
+        );
         if std::thread::current().name() == Some("main") {
             exit_as_bug();
         }

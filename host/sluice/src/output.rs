@@ -89,9 +89,9 @@ impl Output {
         match self.form {
             Form::Json => self.line(&serde_json::to_string_pretty(&listed(kind, table))?),
             Form::Yaml => self.text(&yaml(&listed(kind, table))),
-            Form::Jsonl => table.rows.iter().try_for_each(|row| {
-                self.line(&Value::Object(record(&table.columns, row)).to_string())
-            }),
+            Form::Jsonl => {
+                table.rows.iter().try_for_each(|row| self.line(&Value::Object(record(&table.columns, row)).to_string()))
+            }
             Form::Name => table.rows.iter().try_for_each(|row| self.line(&row.first().map(plain).unwrap_or_default())),
             Form::Table => self.grid(table, table.wide_from),
             Form::Wide => self.grid(table, table.columns.len()),
@@ -125,10 +125,8 @@ impl Output {
 }
 
 fn named(kind: &'static str, fields: Map<String, Value>) -> Value {
-    let mut all = Map::from_iter([
-        ("apiVersion".to_owned(), Value::from(API_VERSION)),
-        ("kind".to_owned(), Value::from(kind)),
-    ]);
+    let mut all =
+        Map::from_iter([("apiVersion".to_owned(), Value::from(API_VERSION)), ("kind".to_owned(), Value::from(kind))]);
     all.extend(fields);
     Value::Object(all)
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::wiring::edges::HostReport;
 use anyhow::Result;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use sluice_core::decode::{BLOB_BYTES_MAX, INLINE_BYTES_MAX};
 use sluice_core::{Entry, Finding, Key, Outcome, Revision, State};
 use sluice_node::{AppendError, Blobs, Log};
-use sluice_redis::HostReport;
 
 use crate::cli::{Form, PublishArgs};
 use crate::exit::{Ended, away, usage};
@@ -89,7 +89,9 @@ async fn blob(space: &Space, key: &Key, value: &Bytes, is_dry: bool) -> Result<B
         return Err(usage(format!("the value of {key} has {length} bytes: at most {BLOB_BYTES_MAX}")));
     }
     if is_dry {
-        return Err(usage(format!("the value of {key} has {length} bytes: a dry run stores nothing, so at most {INLINE_BYTES_MAX}")));
+        return Err(usage(format!(
+            "the value of {key} has {length} bytes: a dry run stores nothing, so at most {INLINE_BYTES_MAX}"
+        )));
     }
     let blob = space.redis.store(value.clone()).await.map_err(|lost| away(lost.0))?;
     Ok(format!("{} {}", blob.digest, blob.length).into())
@@ -134,7 +136,8 @@ async fn follow(context: &Context, space: &Space, revision: Revision, args: &Pub
 
 fn has(report: &HostReport, revision: Revision) -> bool {
     let is_past = report.revision.parse::<Revision>().is_ok_and(|cursor| cursor >= revision);
-    is_past && !report.held.iter().any(|held| held.revision == revision.to_string())
+    let shown = revision.to_string();
+    is_past && !report.held.iter().any(|held| held.revision == shown) && !report.held_others.contains(&shown)
 }
 
 fn unfinished(reports: &[HostReport], there: usize, revision: Revision) -> String {

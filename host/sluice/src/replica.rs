@@ -73,7 +73,10 @@ impl Replica {
                 return Err(anyhow!("blob {} has other bytes than it is named for", blob.digest));
             }
             let change = Arc::make_mut(&mut entry).content.as_mut();
-            change.map_err(|malformed| anyhow!("{malformed}")).context("a malformed entry has no blobs")?.fill(blob, &bytes);
+            change
+                .map_err(|malformed| anyhow!("{malformed}"))
+                .context("a malformed entry has no blobs")?
+                .fill(blob, &bytes);
         }
         Ok(entry)
     }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::cli::{HostArgs, Reach};
 use crate::exit::usage;
 use crate::telemetry::LogForm;
+use crate::wiring::edges;
 
 /// Where a host serves when nothing says otherwise: loopback, so that nothing is open by accident.
 const LISTEN: &str = "127.0.0.1:7717";
@@ -26,6 +27,8 @@ pub struct Typed {
     redis: Option<String>,
     /// Folder for the local store and compiled validators.
     data: Option<PathBuf>,
+    /// Folder for compiled validators, which hosts of one user may share. Default: in the data folder.
+    cache: Option<PathBuf>,
     /// Where applications read.
     listen: Option<String>,
     /// Where operators look; default: the same listener.
@@ -62,6 +65,7 @@ pub struct Settings {
     pub space: String,
     pub redis: String,
     pub data: PathBuf,
+    pub cache: PathBuf,
     pub listen: SocketAddr,
     pub admin: Option<SocketAddr>,
     pub publish_token: Option<String>,
@@ -81,9 +85,9 @@ impl Settings {
         let mut faults = Vec::new();
         let mut told = |fault: Result<(), String>| faults.extend(fault.err());
         let id = args.id.clone().or(typed.id).unwrap_or_else(machine_name);
-        told(id.parse::<sluice_redis::HostId>().map(drop).map_err(|error| error.to_string()));
+        told(id.parse::<edges::HostId>().map(drop).map_err(|error| error.to_string()));
         let space = typed.space.unwrap_or_else(|| reach.space.clone());
-        told(space.parse::<sluice_redis::Space>().map(drop).map_err(|error| error.to_string()));
+        told(space.parse::<edges::Space>().map(drop).map_err(|error| error.to_string()));
         let (listen, fault) = address("listen", args.listen.clone().or(typed.listen));
         told(fault);
         let (admin, fault) = match typed.admin {
@@ -105,8 +109,10 @@ impl Settings {
         if !faults.is_empty() {
             return Err(usage(format!("{} in the settings:\n  {}", plural(faults.len()), faults.join("\n  "))));
         }
+        let data = args.data.clone().or(typed.data).unwrap_or_else(|| default_data(&space, &id));
         Ok(Settings {
-            data: args.data.clone().or(typed.data).unwrap_or_else(|| default_data(&space, &id)),
+            cache: args.cache.clone().or(typed.cache).unwrap_or_else(|| data.join("validators")),
+            data,
             id,
             space,
             redis: typed.redis.unwrap_or_else(|| reach.redis.clone()),
@@ -154,8 +160,9 @@ fn plural(faults: usize) -> String {
 }
 
 fn machine_name() -> String {
-    let uname = rustix::system::uname();
-    uname.nodename().to_string_lossy().into_owned()
+    // Where Linux shows it; elsewhere, as without /proc, the operator gives the host a name.
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
 }
 
 /// `$STATE_DIRECTORY` under systemd, else the user's state folder (XDG Base Directory 0.8).

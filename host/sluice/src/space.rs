@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::wiring::edges::Redis;
 use anyhow::Result;
 use bytes::Bytes;
 use sluice_core::{Entry, Key, Outcome, Revision, State};
 use sluice_node::{Blobs, Log};
-use sluice_redis::Redis;
 
 use crate::cli::Cli;
 use crate::exit::{away, usage};
@@ -26,7 +26,11 @@ impl Context {
     /// From what was typed.
     pub fn new(cli: &Cli) -> Context {
         let has_no_color = crate::settings::has_no_color();
-        Context { reach: cli.reach.clone(), output: Output::new(&cli.format, has_no_color), verbose: cli.format.verbose }
+        Context {
+            reach: cli.reach.clone(),
+            output: Output::new(&cli.format, has_no_color),
+            verbose: cli.format.verbose,
+        }
     }
 
     /// The space over Redis. Nothing is connected before it is needed.

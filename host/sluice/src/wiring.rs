@@ -40,7 +40,7 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
     let address = listener.local_addr()?;
     let (store, state) = open_store(settings)?;
     let redis = Arc::new(Redis::new(redis_settings(&settings.redis, &settings.space)?).map_err(usage)?);
-    let judge = judge(settings.data.join("validators"), redis.clone())?;
+    let judge = judge(settings.cache.clone(), redis.clone())?;
     let hub = Arc::new(Hub::new(state.clone()));
     let ports = Ports {
         log: redis.clone(),
@@ -130,7 +130,7 @@ fn surface(settings: &Settings, hub: Arc<Hub>, ports: &Ports, metrics: Prometheu
         space: settings.space.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let bearer = settings.publish_token.as_deref().map(Bearer::new);
+    let bearer = settings.publish_token.as_deref().map(|token| Bearer::new(token.as_bytes()));
     let bounds = sluice_http::Settings { bearer, ..sluice_http::Settings::default() };
     let edges = (ports.log.clone(), ports.blobs.clone(), ports.judge.clone());
     Surface::new(hub, edges, Some(metrics), identity, bounds)

@@ -1,12 +1,14 @@
 //! A Redis with some hosts around it.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::host::Host;
 use crate::server::Server;
-use crate::sluice::Sluice;
+use crate::sluice::{Sluice, binary};
 use crate::wait::wait_for;
 
 /// One space: a Redis, hosts, and the command line that goes with them. The hosts go before the server.
@@ -19,10 +21,23 @@ pub struct Fleet {
 
 impl Fleet {
     /// A Redis and `count` hosts of the space `shop`.
+    ///
+    /// Validators compiled for one fleet are kept beside the binary for the next: compiling is slow in a
+    /// debug build, and the tests of compiling are elsewhere.
     pub fn start(count: usize) -> Result<Fleet> {
+        Fleet::begin(count, Some(binary()?.with_file_name("validators-of-tests")))
+    }
+
+    /// The same, leaving nothing behind.
+    pub fn passing(count: usize) -> Result<Fleet> {
+        Fleet::begin(count, None)
+    }
+
+    fn begin(count: usize, cache: Option<PathBuf>) -> Result<Fleet> {
         let server = Server::start()?;
         let folder = tempfile::Builder::new().prefix("sluice-fleet-").tempdir()?;
-        let sluice = Sluice::new(&server.url(), "shop", &folder.path().join("cache"));
+        let cache = cache.unwrap_or_else(|| folder.path().join("cache"));
+        let sluice = Sluice::new(&server.url(), "shop", &cache);
         let mut fleet = Fleet { hosts: Vec::new(), server, sluice, folder };
         for number in 1..=count {
             let host = fleet.host(&format!("edge-{number}"), &[])?;

@@ -41,7 +41,9 @@ impl Host {
     /// The command that starts it, for those who do not wait until it is up.
     pub fn command(sluice: &Sluice, id: &str, data: &Path, more: &[&str]) -> Result<Command> {
         let shown = data.to_str().context("the folder's name is UTF-8")?;
-        let args = ["host", "run", "--id", id, "--data", shown, "--listen", "127.0.0.1:0"];
+        let cache = sluice.cache();
+        let cache = cache.to_str().context("the folder's name is UTF-8")?;
+        let args = ["host", "run", "--id", id, "--data", shown, "--cache", cache, "--listen", "127.0.0.1:0"];
         let mut command = sluice.command(&[&args, more].concat())?;
         let file = std::fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log"))?;
         command.stdout(Stdio::piped()).stderr(file);

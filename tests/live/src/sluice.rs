@@ -1,5 +1,6 @@
 //! The `sluice` binary, run as a person would.
 
+use std::fmt;
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -16,7 +17,6 @@ pub struct Sluice {
 }
 
 /// What a command printed and how it ended.
-#[derive(Debug)]
 pub struct Ran {
     pub code: i32,
     pub stdout: String,
@@ -29,6 +29,11 @@ impl Sluice {
     /// For a space on a Redis; compiled validators are kept in `cache`.
     pub fn new(redis: &str, space: &str, cache: &Path) -> Sluice {
         Sluice { redis: redis.to_owned(), space: space.to_owned(), cache: cache.to_owned() }
+    }
+
+    /// Where compiled validators are kept, by commands and by hosts.
+    pub fn cache(&self) -> PathBuf {
+        self.cache.join("sluice/validators")
     }
 
     /// The command with its environment, for those who start it themselves.
@@ -81,8 +86,17 @@ impl Ran {
     }
 }
 
-/// The binary that was built beside us.
+impl fmt::Debug for Ran {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exit code {}\nstdout:\n{}\nstderr:\n{}", self.code, self.stdout, self.stderr)
+    }
+}
+
+/// The binary that was built beside us, or the one that SLUICE_BIN names.
 pub fn binary() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os("SLUICE_BIN") {
+        return Ok(named.into());
+    }
     let own = std::env::current_exe()?;
     let folders = own.ancestors().skip(1).take(3);
     let found = folders.map(|folder| folder.join("sluice")).find(|path| path.is_file());

@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn an_alternative_that_fails_says_what_came_closest() {
-        let schema = json!({"anyOf": [{"type": "string"}, {"properties": {"port": {"type": "integer"}}, "type": "object"}]});
+        let schema =
+            json!({"anyOf": [{"type": "string"}, {"properties": {"port": {"type": "integer"}}, "type": "object"}]});
         let settings: Settings = serde_json::from_value(json!({ "schema": schema })).unwrap();
         let verdict = judge(&Change::of("a.json", "", r#"{"port": "http"}"#), &settings);
         let help = verdict.findings[0].help.as_deref().unwrap();

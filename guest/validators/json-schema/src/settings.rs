@@ -46,7 +46,10 @@ mod tests {
 
     #[test]
     fn a_schema_that_is_none_is_refused_where_it_is_wrong() {
-        assert_eq!(told(json!({"properties": {"a": {"type": 7}}}))[0].pointer.as_deref(), Some("/schema/properties/a/type"));
+        assert_eq!(
+            told(json!({"properties": {"a": {"type": 7}}}))[0].pointer.as_deref(),
+            Some("/schema/properties/a/type")
+        );
         assert!(told(json!({"type": "object"})).is_empty());
     }
 

@@ -42,6 +42,26 @@ async fn head_has_the_headers_of_get_and_no_body() {
 }
 
 #[tokio::test]
+async fn an_answer_is_never_older_than_the_state() {
+    let edge = Edge::start().await;
+    edge.get("/v1/keys/a").await.expect(404);
+    edge.write(&[("put:a", "1")]).await;
+    edge.get("/v1/keys/a").await.expect(200);
+    let same = edge.write(&[("put:a", "1"), ("type:a", "text/plain")]).await;
+    let reply = edge.get("/v1/keys/a").await.expect(200);
+    assert_eq!(
+        (reply.header("content-type"), reply.header("sluice-revision")),
+        ("text/plain", same.to_string().as_str())
+    );
+    let other = edge.write(&[("put:a", "2")]).await;
+    let reply = edge.get("/v1/keys/%61").await.expect(200);
+    assert_eq!((&reply.body[..], reply.header("sluice-revision")), (&b"2"[..], other.to_string().as_str()));
+    edge.write(&[("del:a", "")]).await;
+    edge.get("/v1/keys/a").await.expect(404);
+    edge.get("/v1/keys/%61").await.expect(404);
+}
+
+#[tokio::test]
 async fn an_empty_value_is_a_value() {
     let edge = Edge::start().await;
     edge.write(&[("put:a", "")]).await;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 
 pub use sluice_artifacts::ALL as BUILT_IN;
 pub use sluice_judge::{Binding, COMPONENT_BYTES_MAX, Cost, Library, wrapped};
-pub use sluice_redis::{HostReport, Right, Seen, ServerFacts, StreamFacts};
+pub use sluice_redis::{HostId, HostReport, Redis, Right, Seen, ServerFacts, Space, StreamFacts};
 
 /// The validators' engine, with a cache in the user's folder, so that a second run starts at once.
 pub fn library() -> Result<Library> {

@@ -56,6 +56,9 @@ fn run(folder: &Path) -> Result<bool> {
 
 /// `cargo run` builds this program only; the host is another.
 fn build_binary() -> Result<()> {
+    if std::env::var_os("SLUICE_BIN").is_some() {
+        return Ok(());
+    }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "--workspace", "--bin", "sluice"]);

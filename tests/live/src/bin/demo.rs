@@ -22,7 +22,7 @@ fn main() -> ExitCode {
 fn story() -> Result<()> {
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo");
     chapter("A private Redis and three edge hosts");
-    let mut fleet = Fleet::start(3)?;
+    let mut fleet = Fleet::passing(3)?;
     say(&format!("redis    {}", fleet.server.url()));
     fleet.hosts.iter().for_each(|host| say(&format!("{}   {}", host.id, host.url(""))));
 
@@ -40,7 +40,23 @@ fn bind(fleet: &Fleet, files: &Path) -> Result<()> {
         [("limits", "checkout/limits.*", "limits.settings.json"), ("edge", "edge/*", "edge.settings.json")]
     {
         let settings = format!("@{}", files.join(schema).display());
-        run(fleet, &["validator", "bind", name, "json-schema", "--keys", glob, "--settings", &settings, "--wait"], 0)?;
+        run(
+            fleet,
+            &[
+                "validator",
+                "bind",
+                name,
+                "json-schema",
+                "--keys",
+                glob,
+                "--settings",
+                &settings,
+                "--wait",
+                "--timeout",
+                "5m",
+            ],
+            0,
+        )?;
     }
     run(fleet, &["validator", "ls"], 0)?;
     Ok(())

@@ -37,7 +37,12 @@ fn a_stream_tells_changes_under_its_prefix_and_goes_on_where_it_was_left() -> Re
     let bad = fleet.xadd(&["putt:app/d", "4"])?;
     fleet.converge(&bad);
     let mut events = host.events("/v1/events?prefix=app/", &[("Last-Event-ID", &gone)])?;
-    assert_eq!(told(&next(&mut events)?), ("put", "app/b", Some("2"), None));
+    // At least once, never less: the revision it goes on from may come again.
+    let mut event = next(&mut events)?;
+    while event.id.as_deref() == Some(gone.as_str()) {
+        event = next(&mut events)?;
+    }
+    assert_eq!(told(&event), ("put", "app/b", Some("2"), None));
     assert_eq!(told(&next(&mut events)?), ("put", "app/c", Some("3"), Some(missed.as_str())));
     let later = fleet.xadd(&["put:app/d", "5"])?;
     assert_eq!(told(&next(&mut events)?), ("put", "app/d", Some("5"), Some(later.as_str())));
@@ -119,7 +124,8 @@ fn a_reader_that_never_reads_costs_the_others_nothing() -> Result<()> {
     let value = "v".repeat(200 << 10);
     let mut last = String::new();
     for at in 0..60 {
-        last = fleet.xadd(&[&format!("put:k/{at}"), &value])?;
+        let put = format!("put:k/{at}");
+        last = fleet.server.cli_fed(&["XADD", "sluice:{shop}:log", "*", &put], value.as_bytes())?;
     }
     while next(&mut keen)?.id != Some(last.clone()) {}
     let reply = host.ask("GET", "/v1/keys/k/59", &[], &[])?;

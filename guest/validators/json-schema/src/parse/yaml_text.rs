@@ -128,7 +128,9 @@ mod tests {
     fn what_is_ambiguous_or_endless_is_refused() {
         let deep = "[".repeat(1000);
         let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n".to_owned()
-            + &('b'..'m').map(|c| format!("{c}: &{c} [{}]\n", vec![format!("*{}", (c as u8 - 1) as char); 9].join(","))).collect::<String>();
+            + &('b'..'m')
+                .map(|c| format!("{c}: &{c} [{}]\n", vec![format!("*{}", (c as u8 - 1) as char); 9].join(",")))
+                .collect::<String>();
         for text in ["a: 1\na: 2", "a: 1\n---\nb: 2", "a: .nan", "? [a]\n: 1", "a: &x [*x]", &deep, &bomb] {
             assert!(parse(text).is_err(), "{}", &text[..text.len().min(80)]);
         }
