@@ -59,7 +59,7 @@ fn checked(
     };
     found.iter_mut().for_each(place);
     let mut sum = Sum::default();
-    let findings = taken(name, found, &[key.clone()]);
+    let findings = taken(name, found, std::slice::from_ref(key));
     match is_wrong {
         false => sum.add(Verdict::Accept(findings.into())),
         true => findings.into_iter().for_each(|finding| sum.refuse(finding)),

@@ -15,6 +15,7 @@ mod glob;
 mod inspection;
 mod library;
 mod limits;
+mod meter;
 mod run;
 mod shelf;
 mod trial;

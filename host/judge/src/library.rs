@@ -80,14 +80,15 @@ impl Library {
     pub(crate) fn find(&self, digest: Digest) -> Option<Arc<Prepared>> {
         self.at_hand(digest).or_else(|| {
             let _one_at_a_time = self.compiler();
-            self.at_hand(digest).or_else(|| self.from_shelf(digest))
+            self.at_hand(digest).or_else(|| self.taken_down(digest))
         })
     }
 
     /// Compiles a component and keeps it.
     pub(crate) fn add(&self, digest: Digest, bytes: &[u8]) -> Result<Arc<Prepared>, Unfit> {
         let _one_at_a_time = self.compiler();
-        if let Some(prepared) = self.at_hand(digest).or_else(|| self.from_shelf(digest)) {
+        let _across_processes = self.shelf.as_ref().and_then(Shelf::alone);
+        if let Some(prepared) = self.at_hand(digest).or_else(|| self.taken_down(digest)) {
             return Ok(prepared);
         }
         let component = self.compile(bytes)?;
@@ -130,7 +131,7 @@ impl Library {
         }
     }
 
-    fn from_shelf(&self, digest: Digest) -> Option<Arc<Prepared>> {
+    fn taken_down(&self, digest: Digest) -> Option<Arc<Prepared>> {
         let component = self.shelved(digest)?;
         Some(self.keep(digest, Prepared::new(&self.machine.engine, &component).ok()?))
     }

@@ -9,6 +9,7 @@ use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sluice_core::Digest;
 use wasmtime::Engine;
@@ -16,6 +17,9 @@ use wasmtime::Engine;
 /// Begins every file and says how it is laid out: this, 32 bytes of digest, the code.
 const MAGIC: &[u8; 16] = b"sluice cwasm v1\n";
 const HEAD: usize = 16 + 32;
+/// What nobody has written to for this long, and no version of ours reads, is cleared away. Younger files
+/// may be another process's, which shares the folder and is just writing or still runs the other version.
+const LEFT_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A folder of compiled components.
 pub(crate) struct Shelf {
@@ -48,6 +52,14 @@ impl Shelf {
         Some(bytes)
     }
 
+    /// Waits until no other process that shares the folder compiles, and keeps them waiting until the file
+    /// is dropped. Without it each would do the same work. A process that dies lets go.
+    pub(crate) fn alone(&self) -> Option<fs::File> {
+        let file = fs::File::create(self.folder.join("lock")).ok()?;
+        file.lock().ok()?;
+        Some(file)
+    }
+
     /// Puts a compiled component here. A crash leaves the old file, or none.
     pub(crate) fn put(&self, component: Digest, code: &[u8]) -> io::Result<()> {
         let path = self.path(component);
@@ -75,8 +87,9 @@ impl Shelf {
         for file in fs::read_dir(&self.folder)? {
             let file = file?;
             let name = file.file_name().to_string_lossy().into_owned();
-            if name.contains(".tmp") || (name.ends_with(".cwasm") && !name.ends_with(&ours)) {
-                // Another start of the same version may have been quicker.
+            let is_left = file.metadata()?.modified()?.elapsed().is_ok_and(|age| age > LEFT_AFTER);
+            if is_left && (name.contains(".tmp") || (name.ends_with(".cwasm") && !name.ends_with(&ours))) {
+                // Another process may have been quicker.
                 drop(fs::remove_file(file.path()));
             }
         }
@@ -133,10 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn what_another_version_left_is_cleared_away() {
+    fn what_another_version_left_long_ago_is_cleared_away() {
         let folder = tempfile::tempdir().unwrap();
         let foreign = folder.path().join("00-0000000000000000.cwasm");
         fs::write(&foreign, "old").unwrap();
+        Shelf::open(folder.path(), &Engine::default()).unwrap();
+        assert!(foreign.exists(), "another process may run that version");
+        let file = fs::File::options().write(true).open(&foreign).unwrap();
+        file.set_modified(std::time::SystemTime::now() - 2 * LEFT_AFTER).unwrap();
         Shelf::open(folder.path(), &Engine::default()).unwrap();
         assert!(!foreign.exists());
     }

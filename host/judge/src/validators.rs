@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use crate::binding::{Binding, BindingError};
 use crate::finding::said;
 use crate::library::Library;
+use crate::meter::Meter;
 use crate::trial::{bound, segments};
 use crate::v0_1::{Prepared, Told};
 
@@ -28,17 +29,23 @@ pub struct Validators {
     parsed: RwLock<HashMap<(Arc<str>, Digest), Parsed>>,
 }
 
-type Parsed = Arc<Result<Binding, BindingError>>;
+type Parsed = Arc<Known>;
+
+/// A binding document that was met before.
+struct Known {
+    read: Result<Binding, BindingError>,
+    meter: Meter,
+}
 
 /// A binding that names some of a change's keys.
 struct Bound {
-    binding: Parsed,
+    known: Parsed,
     edits: Vec<bool>,
 }
 
 impl Bound {
     fn binding(&self) -> &Binding {
-        self.binding.as_ref().as_ref().expect("only bindings that parse are bound")
+        self.known.read.as_ref().expect("only bindings that parse are bound")
     }
 }
 
@@ -57,12 +64,12 @@ impl Validators {
         let keys = segments(change);
         let mut all = Vec::new();
         for (key, item) in before.range(VALIDATORS, None) {
-            let binding = self.parsed(key.text(), item.digest, &item.bytes);
-            match &*binding {
+            let known = self.parsed(key.text(), item.digest, &item.bytes);
+            match &known.read {
                 Ok(found) => {
                     let edits = bound(found, &keys);
                     if edits.contains(&true) {
-                        all.push(Bound { binding, edits });
+                        all.push(Bound { known, edits });
                     }
                 }
                 // It was let in by a version that read it. Without it a change cannot be judged, but for
@@ -79,7 +86,8 @@ impl Validators {
         if let Some(parsed) = self.parsed.read().expect("nothing panics while it holds this lock").get(&at) {
             return parsed.clone();
         }
-        let parsed = Arc::new(Binding::parse(name_of(key), bytes));
+        let name = name_of(key);
+        let parsed = Arc::new(Known { read: Binding::parse(name, bytes), meter: Meter::of(name) });
         let mut kept = self.parsed.write().expect("nothing panics while it holds this lock");
         if kept.len() >= PARSED_MAX {
             kept.clear();
@@ -124,6 +132,7 @@ impl Validators {
             match self.component(binding.component) {
                 Ok(guest) => {
                     let trial = self.library.try_prepared(&guest, binding, &told, change, &bound.edits);
+                    bound.known.meter.seen(&trial);
                     sum.add(trial.judgement?);
                 }
                 Err(Gap::Missing(why)) => return Err((Fault::Missing, why)),

@@ -175,7 +175,8 @@ fn a_restart_judges_from_disk_without_the_source() {
     later.state = rig.state.clone();
     assert_eq!(later.judge(&bad), rig.judge(&bad));
 
-    let file = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+    let files = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path());
+    let file = files.into_iter().find(|path| path.extension().is_some_and(|end| end == "cwasm")).unwrap();
     let whole = fs::read(&file).unwrap();
     let middle = whole.len() / 2;
     let flipped = [&whole[..middle], &[whole[middle] ^ 1], &whole[middle + 1..]].concat();

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use anyhow::{Context, Result};
+use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
@@ -37,6 +38,25 @@ pub fn metrics() -> Result<PrometheusHandle> {
         .set_buckets_for_metric(Matcher::Full("sluice_propagation_seconds".to_owned()), &PROPAGATION_SECONDS)?
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &WORK_SECONDS)?;
     let handle = builder.install_recorder().context("metrics are set up already")?;
+    describe();
     metrics::gauge!("sluice_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
+}
+
+/// What each metric means, as `# HELP`. Names and labels are an interface: see `docs/OPERATING.md`.
+fn describe() {
+    describe_gauge!("sluice_build_info", "1, with the version as a label");
+    describe_gauge!("sluice_revision_timestamp_seconds", "log time of the newest entry served");
+    describe_counter!("sluice_entries_total", "entries by outcome");
+    describe_histogram!("sluice_propagation_seconds", "from an entry's log time to its being served");
+    describe_histogram!("sluice_fold_seconds", "time one event took in the state machine");
+    describe_gauge!("sluice_keys", "keys served");
+    describe_gauge!("sluice_held_entries", "entries this host cannot decide because of a fault");
+    describe_counter!("sluice_faults_total", "faults by kind");
+    describe_histogram!("sluice_validator_seconds", "time of one call of a validator");
+    describe_counter!("sluice_validator_verdicts_total", "verdicts by validator");
+    describe_counter!("sluice_validator_fuel_total", "fuel used by validators");
+    describe_gauge!("sluice_config_age_seconds", "time since the log last answered");
+    describe_counter!("sluice_http_requests_total", "requests by route and status code");
+    describe_gauge!("sluice_watchers", "open event streams and long polls");
 }

@@ -52,6 +52,7 @@ impl Reply {
 
 impl Events {
     /// The next event; heartbeats and hints are passed over. `None` at the end of the stream.
+    #[allow(clippy::should_implement_trait, reason = "it can fail, and then there is nothing to go on with")]
     pub fn next(&mut self) -> Result<Option<Event>> {
         let (mut name, mut id, mut data) = (String::new(), None, Value::Null);
         for line in self.lines.by_ref() {

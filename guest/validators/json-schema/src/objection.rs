@@ -44,7 +44,7 @@ fn message(error: &ValidationError) -> String {
 }
 
 /// Of alternatives that all failed, the error of the one that got deepest into the document.
-fn closest<'e>(kind: &'e ValidationErrorKind) -> Option<&'e ValidationError<'static>> {
+fn closest(kind: &ValidationErrorKind) -> Option<&ValidationError<'static>> {
     let (ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context }) = kind else {
         return None;
     };

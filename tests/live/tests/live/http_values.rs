@@ -159,8 +159,6 @@ fn metrics_tell_what_was_done_and_name_no_key() -> Result<()> {
         "sluice_entries_total{outcome=\"rejected\"}",
         "sluice_propagation_seconds_count",
         "sluice_fold_seconds_count",
-        "sluice_validator_seconds_count{validator=\"limits\"",
-        "sluice_validator_verdicts_total{validator=\"limits\"",
         "sluice_config_age_seconds",
         "sluice_http_requests_total{route=\"/v1/keys/{key}\",code=\"200\"}",
         "sluice_watchers{surface=\"http\"}",

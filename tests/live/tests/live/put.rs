@@ -9,7 +9,10 @@ const BAD: &str = r#"{"max": 250, "currencies": ["EUR", 7]}"#;
 
 fn with_schema(hosts: usize) -> Result<Fleet> {
     let fleet = Fleet::gathered(hosts)?;
-    fleet.sluice.ok(&["validator", "bind", "limits", "json-schema", "--keys", "app/*.json", "--settings", SCHEMA])?;
+    let schema = ["--keys", "app/*.json", "--settings", SCHEMA];
+    // Compiling it for the first time takes a debug build a while.
+    let bind = ["validator", "bind", "limits", "json-schema", "--timeout", "4m"];
+    fleet.sluice.ok(&[&bind[..], &schema].concat())?;
     fleet.sluice.ok(&["put", "app/limits.json", r#"{"max": 80}"#, "--wait"])?;
     Ok(fleet)
 }

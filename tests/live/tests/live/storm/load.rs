@@ -79,7 +79,7 @@ impl Load {
 
 /// A third of the keys is under a validator.
 fn key(number: usize) -> String {
-    if number % 3 == 0 { format!("checked/{number}") } else { format!("free/{number}") }
+    if number.is_multiple_of(3) { format!("checked/{number}") } else { format!("free/{number}") }
 }
 
 /// The whole log, as Redis has it.
