@@ -3,8 +3,8 @@
 //! One [`Redis`] stands for one space on one server. It opens up to three connections, each when it is
 //! first needed, because an answer that is waited for must not stand in front of one that is not:
 //!
-//! - the **tail**: reads the log with a blocking `XREAD` and nothing else ([`wire`], [`tail`])
-//! - the **commands**: appends, history, reports ([`commands`])
+//! - the **tail**: reads the log with a blocking `XREAD` and nothing else (`wire`, `tail`)
+//! - the **commands**: appends, history, reports (`commands`)
 //! - the **blobs**: the same, with the patience that 64 MiB need
 //!
 //! A connection on which anything odd happens (no answer in time, bytes that are no answer, a future

@@ -99,7 +99,8 @@ impl Edge {
         revision
     }
 
-    /// From here on this host takes nothing new from the log.
+    /// From here on this host takes nothing new from the log. Tests with paused time need it: the node's own
+    /// clock is the real one, and its alarms would never be due.
     pub async fn stop_pulling(&mut self) {
         self.host.send_replace(true);
         (&mut self.running).await.unwrap();

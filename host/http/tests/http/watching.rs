@@ -43,8 +43,9 @@ async fn a_poll_by_tag_answers_when_the_value_differs() {
 
 #[tokio::test(start_paused = true)]
 async fn a_poll_without_news_ends_with_304() {
-    let edge = Edge::start().await;
+    let mut edge = Edge::start().await;
     let revision = edge.write(&[("put:a", "1")]).await;
+    edge.stop_pulling().await;
     let begun = tokio::time::Instant::now();
     let reply = edge.get(&format!("/v1/keys/a?wait=30s&since={revision}")).await.expect(304);
     assert!((28..=34).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
@@ -134,8 +135,9 @@ async fn a_large_value_is_named_and_not_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_stream_beats() {
-    let edge = Edge::start().await;
+    let mut edge = Edge::start().await;
     let revision = edge.write(&[("put:a", "1")]).await;
+    edge.stop_pulling().await;
     let mut events = edge.watch("/v1/events?prefix=other/", "").await;
     let begun = tokio::time::Instant::now();
     events.until(&format!(": beat\nid: {revision}\n\n")).await;
