@@ -8,7 +8,7 @@ use anyhow::Result;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use sluice_core::decode::{BLOB_BYTES_MAX, INLINE_BYTES_MAX};
-use sluice_core::{Entry, Finding, Key, Outcome, Revision, State};
+use sluice_core::{Entry, Finding, Key, Lost, Outcome, Revision, State};
 use sluice_node::{AppendError, Blobs, Log};
 
 use crate::cli::{Form, PublishArgs};
@@ -43,7 +43,10 @@ pub async fn publish(
         AppendError::Away(_) => away(error),
         AppendError::Refused(_) => anyhow::Error::new(error),
     })?;
-    follow(context, space, revision, args).await
+    // From here on the change is in the log, whatever happens: no failure may hide its revision.
+    let limit = tokio::time::timeout_at(context.deadline().into(), follow(context, space, revision, args));
+    let late = |_| away(format!("{revision} is appended, but its outcome came not in time: sluice show {revision}"));
+    limit.await.unwrap_or_else(|elapsed| Err(late(elapsed)))
 }
 
 /// The fields of the entry: large values go to blobs first.
@@ -109,10 +112,10 @@ pub async fn judged_here(space: &Space, entry: Entry) -> Result<(Revision, Outco
 
 /// Waits for the outcome: from the first host that has it, then until enough hosts have it.
 async fn follow(context: &Context, space: &Space, revision: Revision, args: &PublishArgs) -> Result<Ended> {
-    let begun = Instant::now();
+    let lost = |lost: Lost| away(format!("{revision} is appended, but its outcome is not known: {}", lost.0));
     let mut pause = LOOK_PAUSE.0;
     loop {
-        let reports = space.redis.reports().await.map_err(|lost| away(lost.0))?;
+        let reports = space.redis.reports().await.map_err(lost)?;
         let there: Vec<&HostReport> = reports.iter().filter(|report| has(report, revision)).collect();
         let wanted = args.wait.map_or(1, |share| share.of(reports.len()));
         if reports.is_empty() || there.len() >= wanted {
@@ -126,7 +129,7 @@ async fn follow(context: &Context, space: &Space, revision: Revision, args: &Pub
             };
             return told.print(context, revision, &remark);
         }
-        if begun.elapsed() + pause > space.timeout {
+        if Instant::now() + pause >= context.deadline() {
             return Err(away(unfinished(&reports, there.len(), revision)));
         }
         tokio::time::sleep(pause).await;

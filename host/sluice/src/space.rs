@@ -1,7 +1,7 @@
 //! A space as commands reach it, and how their answers are printed.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::wiring::edges::Redis;
 use anyhow::Result;
@@ -20,6 +20,7 @@ pub struct Context {
     pub reach: crate::cli::Reach,
     pub output: Output,
     pub verbose: u8,
+    begun: Instant,
 }
 
 impl Context {
@@ -30,7 +31,13 @@ impl Context {
             reach: cli.reach.clone(),
             output: Output::new(&cli.format, has_no_color),
             verbose: cli.format.verbose,
+            begun: Instant::now(),
         }
+    }
+
+    /// When `--timeout` runs out.
+    pub fn deadline(&self) -> Instant {
+        self.begun + self.reach.timeout
     }
 
     /// The space over Redis. Nothing is connected before it is needed.
