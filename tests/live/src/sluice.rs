@@ -8,6 +8,9 @@ use std::process::{Command, Output, Stdio};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+/// Compiling a validator for the first time takes a debug build a while.
+const TIMEOUT: &str = "4m";
+
 /// The binary, with the space its commands are about.
 #[derive(Clone, Debug)]
 pub struct Sluice {
@@ -47,8 +50,14 @@ impl Sluice {
 
     /// Runs a command to its end.
     pub fn run(&self, args: &[&str]) -> Result<Ran> {
-        let output = self.command(args)?.output()?;
+        let output = self.patient(args)?.output()?;
         Ok(Ran::of(&output))
+    }
+
+    /// With a timeout that a busy machine keeps too, unless there is one.
+    fn patient(&self, args: &[&str]) -> Result<Command> {
+        let own: &[&str] = if args.contains(&"--timeout") { &[] } else { &["--timeout", TIMEOUT] };
+        self.command(&[own, args].concat())
     }
 
     /// The same space of another Redis, or the same Redis with other rights.
@@ -61,7 +70,7 @@ impl Sluice {
         let mut file = tempfile::tempfile()?;
         file.write_all(stdin)?;
         file.rewind()?;
-        Ok(Ran::of(&self.command(args)?.stdin(file).output()?))
+        Ok(Ran::of(&self.patient(args)?.stdin(file).output()?))
     }
 
     /// Runs a command that must end with 0, and gives its stdout.

@@ -10,9 +10,7 @@ const BAD: &str = r#"{"max": 250, "currencies": ["EUR", 7]}"#;
 fn with_schema(hosts: usize) -> Result<Fleet> {
     let fleet = Fleet::gathered(hosts)?;
     let schema = ["--keys", "app/*.json", "--settings", SCHEMA];
-    // Compiling it for the first time takes a debug build a while.
-    let bind = ["validator", "bind", "limits", "json-schema", "--timeout", "4m"];
-    fleet.sluice.ok(&[&bind[..], &schema].concat())?;
+    fleet.sluice.ok(&[&["validator", "bind", "limits", "json-schema"], &schema[..]].concat())?;
     fleet.sluice.ok(&["put", "app/limits.json", r#"{"max": 80}"#, "--wait"])?;
     Ok(fleet)
 }
@@ -97,10 +95,10 @@ fn a_put_that_waits_for_all_returns_when_every_host_has_it() -> Result<()> {
 fn a_put_that_waits_for_a_stopped_host_gives_up_in_time_and_says_so() -> Result<()> {
     let mut fleet = Fleet::gathered(2)?;
     fleet.hosts[1].process().signal(rustix::process::Signal::STOP)?;
-    let ran = fleet.sluice.run(&["put", "k", "1", "--wait=all", "--timeout", "2s"])?;
+    let ran = fleet.sluice.run(&["put", "k", "1", "--wait=all", "--timeout", "10s"])?;
     assert_eq!(ran.code, 3, "{ran:?}");
     assert!(ran.stderr.contains("is appended, but only 1 of 2 hosts have it"), "{ran:?}");
-    let ran = fleet.sluice.run(&["put", "k", "2", "--wait=50%", "--timeout", "20s"])?;
+    let ran = fleet.sluice.run(&["put", "k", "2", "--wait=50%"])?;
     assert_eq!(ran.code, 0, "{ran:?}");
     fleet.hosts[1].process().signal(rustix::process::Signal::CONT)?;
     Ok(())

@@ -104,7 +104,7 @@ fn settle(fleet: &mut Fleet, appended: &[String]) -> Result<()> {
         assert_eq!(refusals, expected, "{} refused other entries", host.id);
         anyhow::ensure!(!host.logged().contains("panicked"), "{} panicked: {}", host.id, host.logged());
     }
-    let afresh = fleet.sluice.json(&["show", &last, "--timeout", "4m"])?;
+    let afresh = fleet.sluice.json(&["show", &last])?;
     for name in ["root", "chain", "index"] {
         assert_eq!(afresh[name], status[name], "{name} differs when the log is read afresh");
     }

@@ -9,7 +9,7 @@ const SCHEMA: &str = r#"{"schema": {"type": "object", "required": ["max"], "prop
     "max": {"type": "integer", "maximum": 100}}, "additionalProperties": false}}"#;
 
 fn bind(fleet: &Fleet, name: &str, component: &str, keys: &str, more: &[&str]) -> Result<()> {
-    let args = ["validator", "bind", name, component, "--keys", keys, "--wait=all", "--timeout", "4m"];
+    let args = ["validator", "bind", name, component, "--keys", keys, "--wait=all"];
     fleet.sluice.ok(&[&args, more].concat())?;
     Ok(())
 }
