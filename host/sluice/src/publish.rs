@@ -1,7 +1,7 @@
 //! From edits to an outcome: what `put`, `delete`, `apply` and `validator bind` have in common.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::wiring::edges::HostReport;
 use anyhow::Result;
@@ -44,9 +44,12 @@ pub async fn publish(
         AppendError::Refused(_) => anyhow::Error::new(error),
     })?;
     // From here on the change is in the log, whatever happens: no failure may hide its revision.
-    let limit = tokio::time::timeout_at(context.deadline().into(), follow(context, space, revision, args));
-    let late = |_| away(format!("{revision} is appended, but its outcome came not in time: sluice show {revision}"));
-    limit.await.unwrap_or_else(|elapsed| Err(late(elapsed)))
+    let mut so_far = format!("{revision} is appended, but no outcome came in time: look with sluice show {revision}");
+    let followed = follow(context, space, revision, args, &mut so_far);
+    match tokio::time::timeout_at(context.deadline().into(), followed).await {
+        Ok(result) => result,
+        Err(_) => Err(away(so_far)),
+    }
 }
 
 /// The fields of the entry: large values go to blobs first.
@@ -110,8 +113,15 @@ pub async fn judged_here(space: &Space, entry: Entry) -> Result<(Revision, Outco
     Ok((revision, outcome))
 }
 
-/// Waits for the outcome: from the first host that has it, then until enough hosts have it.
-async fn follow(context: &Context, space: &Space, revision: Revision, args: &PublishArgs) -> Result<Ended> {
+/// Waits for the outcome: from the first host that has it, then until enough hosts have it. `so_far` is
+/// what to say if the time runs out.
+async fn follow(
+    context: &Context,
+    space: &Space,
+    revision: Revision,
+    args: &PublishArgs,
+    so_far: &mut String,
+) -> Result<Ended> {
     let lost = |lost: Lost| away(format!("{revision} is appended, but its outcome is not known: {}", lost.0));
     let mut pause = LOOK_PAUSE.0;
     loop {
@@ -129,9 +139,7 @@ async fn follow(context: &Context, space: &Space, revision: Revision, args: &Pub
             };
             return told.print(context, revision, &remark);
         }
-        if Instant::now() + pause >= context.deadline() {
-            return Err(away(unfinished(&reports, there.len(), revision)));
-        }
+        *so_far = unfinished(&reports, there.len(), revision);
         tokio::time::sleep(pause).await;
         pause = (pause * 3 / 2).min(LOOK_PAUSE.1);
     }
