@@ -35,7 +35,7 @@ impl fmt::Debug for Bearer {
 pub fn check(bearer: Option<&Bearer>, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(bearer) = bearer else {
         return Err(Problem::forbidden(
-            "publishing over HTTP is off: set http.token_file on the host, or append to the log",
+            "publishing over HTTP is off: set publish_token_file on the host, or append to the log",
         ));
     };
     let shown = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
@@ -45,7 +45,7 @@ pub fn check(bearer: Option<&Bearer>, headers: &HeaderMap) -> Result<(), Problem
     });
     match secret {
         Some(secret) if bearer.is(secret) => Ok(()),
-        Some(_) => Err(refused("the bearer token is not the one this host knows: check http.token_file")),
+        Some(_) => Err(refused("the bearer token is not the one this host knows: check publish_token_file")),
         None => Err(refused("publishing needs a token: send Authorization: Bearer <token>")),
     }
 }

@@ -28,7 +28,7 @@ pub fn ready(surface: &Surface) -> Answer {
 /// `/metrics`, as Prometheus reads them. Ages are set here, for they change while nothing happens.
 pub fn metrics(surface: &Surface) -> Answer {
     let Some(handle) = &surface.metrics else {
-        return Err(Problem::not_found("metrics are off on this host: set telemetry.metrics to true"));
+        return Err(Problem::not_found("metrics are off on this host"));
     };
     gauge!("sluice_config_age_seconds").set(surface.age_ms(&surface.hub.view()) as f64 / 1000.0);
     Ok(text(StatusCode::OK, handle.render(), "text/plain; version=0.0.4; charset=utf-8"))

@@ -92,7 +92,7 @@ impl Surface {
             false => Err(Problem::unavailable(
                 "watchers",
                 "too many watchers",
-                format!("{most} requests wait here already: ask another host, or raise http.watchers_max"),
+                format!("{most} requests wait here already: ask another host"),
             )),
         }
     }

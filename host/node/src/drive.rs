@@ -6,13 +6,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 
 use sluice_core::{
     Ask, Batch, BlobRef, Effect, Event, Judged, Lost, Millis, Node, Revision, Settings, Standing, State,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::hub::Hub;
@@ -153,7 +153,7 @@ impl Drive {
         let deadline = self.node.deadline().map(|due| self.born + std::time::Duration::from_millis(due.0));
         let tick = async {
             match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
                 None => std::future::pending().await,
             }
         };

@@ -170,7 +170,7 @@ async fn only_the_bearer_of_the_token_publishes() {
     edge.ask("PUT", "/v1/keys/a", &[("authorization", "Bearer let-m")], "1").await.problem(401);
     edge.ask("POST", "/v1/changes", &[("authorization", "Basic let-me")], "{}").await.problem(401);
     let closed = Edge::with(|settings| settings.bearer = None).await;
-    assert!(closed.publish("DELETE", "/v1/keys/a", &[], "").await.problem(403).contains("http.token_file"));
+    assert!(closed.publish("DELETE", "/v1/keys/a", &[], "").await.problem(403).contains("publish_token_file"));
 }
 
 #[tokio::test]
