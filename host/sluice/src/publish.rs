@@ -39,8 +39,10 @@ pub async fn publish(
         let (revision, outcome) = judged_here(space, Entry::read(Revision::ZERO, fields)).await?;
         return Told::of(&outcome).print(context, revision, "dry run: nothing was appended");
     }
+    let token = fields.iter().find(|(name, _)| name == "token").map(|(_, token)| token.clone()).unwrap_or_default();
     let revision = space.redis.append(fields).await.map_err(|error| match error {
-        AppendError::Away(_) => away(error),
+        // Nobody can tell whether it was appended; with the same token a retry is the same change.
+        AppendError::Away(_) => away(format!("{error}: retry with --token {}", token.escape_ascii())),
         AppendError::Refused(_) => anyhow::Error::new(error),
     })?;
     // From here on the change is in the log, whatever happens: no failure may hide its revision.
