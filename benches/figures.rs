@@ -4,6 +4,10 @@ use anyhow::Result;
 use sluice_benches::table::HEAD;
 use sluice_benches::{Scale, fold, ingest, latency, memory, read};
 
+// The host's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<()> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(figures())
 }

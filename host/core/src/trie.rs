@@ -10,12 +10,16 @@
 //!
 //! so it depends on what is in the set and never on how it came about (Merkle 1987; the same shape as a
 //! sparse Merkle tree, Dahlberg et al. 2016, with runs of single leaves collapsed). `D(all, 0)` is the
-//! root digest; a partition's digest is `D` at bit 14. Two levels of that binary tree make one node here,
-//! which halves the pointers a look-up follows; digests are worked out when asked for and kept, so a
-//! batch pays for each touched node once.
+//! root digest; a partition's digest is `D` at bit 14. In memory two levels of that binary tree make one
+//! node, and the last levels, where few leaves are left, one [`Bucket`]: a look-up follows half the pointers
+//! while it is among nodes that fit the cache, and only two where nothing does. Digests are worked out when
+//! asked for and kept, so a batch pays for each touched node once.
+
+mod bucket;
 
 use std::sync::{Arc, OnceLock};
 
+use self::bucket::{Bucket, FULL};
 use crate::digest::{Digest, Domain};
 
 /// Bits of a point that name a partition.
@@ -35,13 +39,13 @@ pub struct Trie<L> {
     len: usize,
 }
 
-// Canonical form: there is a node at a depth exactly when two leaves or more share the bits above it.
-// Equal sets therefore have equal shapes, and a removal undoes an insertion.
+// Canonical form: there is a node at a depth exactly when more leaves than a bucket holds share the bits
+// above it. Equal sets therefore have equal shapes, and a removal undoes an insertion.
 #[derive(Default)]
 enum Child<L> {
     #[default]
     Empty,
-    Leaf(Arc<L>),
+    Bucket(Arc<Bucket<L>>),
     Node(Arc<Node<L>>),
 }
 
@@ -77,14 +81,14 @@ impl<L: Leaf> Trie<L> {
     /// The leaf at a point.
     pub fn find(&self, point: &[u8; 32]) -> Option<&Arc<L>> {
         let mut child = &self.root;
-        let mut depth = 0;
+        let mut level = 0;
         loop {
             match child {
                 Child::Empty => return None,
-                Child::Leaf(leaf) => return (leaf.point() == point).then_some(leaf),
-                Child::Node(node) => child = &node.children[digit(point, depth)],
+                Child::Bucket(bucket) => return bucket.find(point),
+                Child::Node(node) => child = &node.children[digit(point, level)],
             }
-            depth += 1;
+            level += 1;
         }
     }
 
@@ -106,96 +110,113 @@ impl<L: Leaf> Trie<L> {
 
     /// The Merkle root of all leaves.
     pub fn root(&self) -> Digest {
-        self.root.sum().digest()
+        self.root.sum(0).digest()
     }
 
     /// The digest of one partition's leaves.
     pub fn partition(&self, partition: u16) -> Digest {
-        let mut point = [0; 32];
-        point[..2].copy_from_slice(&(partition << (16 - PARTITION_BITS)).to_be_bytes());
+        let first = u64::from(partition) << (64 - PARTITION_BITS);
+        let point = first_point(first);
         let mut child = &self.root;
-        for depth in 0..PARTITION_BITS / 2 {
+        for level in 0..PARTITION_BITS / 2 {
             match child {
                 Child::Empty => return Digest::ZERO,
-                Child::Leaf(leaf) => {
-                    let own = u16::from_be_bytes([leaf.point()[0], leaf.point()[1]]) >> (16 - PARTITION_BITS);
-                    return if own == partition { leaf.digest() } else { Digest::ZERO };
+                Child::Bucket(bucket) => {
+                    let last = first | u64::MAX >> PARTITION_BITS;
+                    return bucket.digest_within(first..=last, PARTITION_BITS);
                 }
-                Child::Node(node) => child = &node.children[digit(&point, depth)],
+                Child::Node(node) => child = &node.children[digit(&point, level)],
             }
         }
-        child.sum().digest()
+        child.sum(PARTITION_BITS / 2).digest()
     }
 }
 
 impl<L: Leaf> Child<L> {
-    fn insert(&mut self, leaf: Arc<L>, depth: usize) -> Option<Arc<L>> {
+    fn insert(&mut self, leaf: Arc<L>, level: usize) -> Option<Arc<L>> {
         match self {
             Child::Empty => {
-                *self = Child::Leaf(leaf);
+                *self = Child::Bucket(Arc::new(Bucket::one(leaf)));
                 None
             }
-            Child::Leaf(other) if other.point() == leaf.point() => Some(std::mem::replace(other, leaf)),
-            Child::Leaf(_) => {
-                let other = std::mem::replace(self, Child::Empty);
-                let mut node = Node { children: Default::default(), digest: OnceLock::new() };
-                if let Child::Leaf(leaf) = &other {
-                    let place = digit(leaf.point(), depth);
-                    node.children[place] = other;
-                }
-                node.children[digit(leaf.point(), depth)].insert(leaf, depth + 1);
-                *self = Child::Node(Arc::new(node));
-                None
+            Child::Bucket(bucket) if bucket.is_full() && bucket.find(leaf.point()).is_none() => {
+                *self = Child::Node(Arc::new(Node::split(bucket, level)));
+                self.insert(leaf, level)
             }
+            Child::Bucket(bucket) => Arc::make_mut(bucket).insert(leaf),
             Child::Node(node) => {
                 let node = Arc::make_mut(node);
                 node.digest.take();
-                node.children[digit(leaf.point(), depth)].insert(leaf, depth + 1)
+                node.children[digit(leaf.point(), level)].insert(leaf, level + 1)
             }
         }
     }
 
-    fn remove(&mut self, point: &[u8; 32], depth: usize) -> Option<Arc<L>> {
+    fn remove(&mut self, point: &[u8; 32], level: usize) -> Option<Arc<L>> {
         match self {
             Child::Empty => None,
-            Child::Leaf(_) => match std::mem::replace(self, Child::Empty) {
-                Child::Leaf(leaf) => Some(leaf),
-                Child::Empty | Child::Node(_) => None,
-            },
+            Child::Bucket(bucket) => {
+                let old = Arc::make_mut(bucket).remove(point);
+                if bucket.len() == 0 {
+                    *self = Child::Empty;
+                }
+                old
+            }
             Child::Node(node) => {
                 let node = Arc::make_mut(node);
                 node.digest.take();
-                let old = node.children[digit(point, depth)].remove(point, depth + 1);
-                if let Some(last) = node.take_only_leaf() {
-                    *self = last;
+                let old = node.children[digit(point, level)].remove(point, level + 1);
+                if let Some(bucket) = node.joined() {
+                    *self = Child::Bucket(Arc::new(bucket));
                 }
                 old
             }
         }
     }
 
-    fn sum(&self) -> Sum {
+    fn sum(&self, level: usize) -> Sum {
         match self {
             Child::Empty => Sum::Empty,
-            Child::Leaf(leaf) => Sum::One(leaf.digest()),
-            Child::Node(node) => Sum::Many(*node.digest.get_or_init(|| node.sum())),
+            Child::Bucket(bucket) if bucket.len() == 1 => Sum::One(bucket.digest(2 * level)),
+            Child::Bucket(bucket) => Sum::Many(bucket.digest(2 * level)),
+            Child::Node(node) => Sum::Many(*node.digest.get_or_init(|| node.sum(level))),
         }
     }
 }
 
 impl<L: Leaf> Node<L> {
-    fn sum(&self) -> Digest {
-        let [a, b, c, d] = &self.children;
-        a.sum().join(b.sum()).join(c.sum().join(d.sum())).digest()
+    /// A full bucket at a level, as four.
+    fn split(bucket: &Bucket<L>, level: usize) -> Node<L> {
+        let children = [0, 1, 2, 3].map(|place| {
+            let mut part = Bucket::default();
+            part.append(bucket.leaves().filter(|leaf| digit(leaf.point(), level) == place).cloned());
+            if part.len() == 0 { Child::Empty } else { Child::Bucket(Arc::new(part)) }
+        });
+        Node { children, digest: OnceLock::new() }
     }
 
-    /// The one child left, when it is a leaf: then this node has no reason to be.
-    fn take_only_leaf(&mut self) -> Option<Child<L>> {
-        let mut full = self.children.iter_mut().filter(|child| !matches!(child, Child::Empty));
-        match (full.next(), full.next()) {
-            (Some(only @ Child::Leaf(_)), None) => Some(std::mem::replace(only, Child::Empty)),
-            (_, _) => None,
+    /// The one bucket of all leaves here, when they fit: then this node has no reason to be.
+    fn joined(&self) -> Option<Bucket<L>> {
+        let mut len = 0;
+        for child in &self.children {
+            match child {
+                Child::Empty => {}
+                Child::Bucket(bucket) => len += bucket.len(),
+                Child::Node(_) => return None,
+            }
         }
+        let mut joined = Bucket::default();
+        for child in self.children.iter().filter(|_| len <= FULL) {
+            if let Child::Bucket(bucket) = child {
+                joined.append(bucket.leaves().cloned());
+            }
+        }
+        (len <= FULL).then_some(joined)
+    }
+
+    fn sum(&self, level: usize) -> Digest {
+        let [a, b, c, d] = self.children.each_ref().map(|child| child.sum(level + 1));
+        a.join(b).join(c.join(d)).digest()
     }
 }
 
@@ -216,9 +237,26 @@ impl Sum {
     }
 }
 
-/// Bits `2 * depth` and the next of a point. Points are 256 bits, so 128 levels always tell two apart.
-fn digit(point: &[u8; 32], depth: usize) -> usize {
-    usize::from(point[depth / 4] >> (6 - 2 * (depth % 4)) & 3)
+/// Bits `2 * level` and the next of a point. Points are 256 bits, so 128 levels always tell two apart.
+fn digit(point: &[u8; 32], level: usize) -> usize {
+    usize::from(point[level / 4] >> (6 - 2 * (level % 4)) & 3)
+}
+
+/// One bit of a point; bit 0 is the highest of the first byte.
+fn bit(point: &[u8; 32], at: usize) -> bool {
+    point[at / 8] >> (7 - at % 8) & 1 == 1
+}
+
+/// The first 8 bytes of a point.
+fn token(point: &[u8; 32]) -> u64 {
+    u64::from_be_bytes(*point.first_chunk().expect("a point has 32 bytes"))
+}
+
+/// The first point of a token.
+fn first_point(token: u64) -> [u8; 32] {
+    let mut point = [0; 32];
+    point[..8].copy_from_slice(&token.to_be_bytes());
+    point
 }
 
 impl<L: Leaf> Default for Trie<L> {
@@ -237,7 +275,7 @@ impl<L> Clone for Child<L> {
     fn clone(&self) -> Self {
         match self {
             Child::Empty => Child::Empty,
-            Child::Leaf(leaf) => Child::Leaf(leaf.clone()),
+            Child::Bucket(bucket) => Child::Bucket(bucket.clone()),
             Child::Node(node) => Child::Node(node.clone()),
         }
     }
