@@ -77,6 +77,12 @@ impl State {
         self.trie.find(key.point()).map(|slot| &slot.item)
     }
 
+    /// The current value under a name that need not be a key: then there is none. For readers that have no
+    /// other use for a checked key, and would copy the name to get one.
+    pub fn find(&self, name: &[u8]) -> Option<&Item> {
+        self.trie.find(&Domain::KeyToken.hash(name).0).map(|slot| &slot.item)
+    }
+
     /// The revision a key has now, [`Revision::ZERO`] when it is absent.
     pub fn revision_of(&self, key: &Key) -> Revision {
         self.item(key).map_or(Revision::ZERO, |item| item.revision)

@@ -4,7 +4,7 @@
 //! machine, where requests a second say more about the neighbours.
 //!
 //! `cargo run --release -p sluice-http --example read_ratio [CONNECTIONS [ROUNDS [KEYS]]]`: how many
-//! different keys are read matters, for the heads of answers are kept for about a thousand.
+//! different keys are read matters for the caches of the processor.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

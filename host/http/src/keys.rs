@@ -1,4 +1,4 @@
-//! One value, or that there is none. Most reads get theirs by way of `recall`, from the same parts.
+//! One value, or that there is none.
 
 use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
@@ -12,8 +12,8 @@ use crate::door::Answer;
 use crate::problem::Problem;
 use crate::surface::Surface;
 
-/// Headers of a value: the four below and hyper's own two. Asked for at once, they are allocated once.
-const HEADERS: usize = 8;
+/// Headers of a value. Room for them is asked for once; hyper writes its own two past the map.
+const HEADERS: usize = 6;
 
 /// The current value of a key.
 pub fn read(surface: &Surface, key: &Key, headers: &HeaderMap) -> Answer {
@@ -27,31 +27,20 @@ pub fn read(surface: &Surface, key: &Key, headers: &HeaderMap) -> Answer {
 /// A value, or 304 when the reader has it.
 pub fn value(item: &Item, age_ms: u64, request: &HeaderMap) -> Response<Body> {
     let tag = Tag::of(&item.digest);
-    let mut headers = headers(item, &tag);
-    headers.insert(AGE_MS, HeaderValue::from(age_ms));
-    respond(item, &tag, headers, request)
-}
-
-/// All headers of a value; the age is still to be set, but has its place.
-pub fn headers(item: &Item, tag: &Tag) -> HeaderMap {
+    let mut response = Response::new(Body::EMPTY);
+    let is_known = none_match_hits(request, &tag);
     let mut headers = HeaderMap::with_capacity(HEADERS);
-    headers.insert(CONTENT_TYPE, content_type(&item.media));
+    if !is_known {
+        headers.insert(CONTENT_TYPE, content_type(&item.media));
+    }
     headers.insert(ETAG, tag.header());
     headers.insert(REVISION, revision(item.revision));
-    headers.insert(AGE_MS, HeaderValue::from_static("0"));
-    headers
-}
-
-/// The value with these headers, or 304 when the reader has it.
-pub fn respond(item: &Item, tag: &Tag, mut headers: HeaderMap, request: &HeaderMap) -> Response<Body> {
-    let mut response = Response::new(Body::EMPTY);
-    if none_match_hits(request, tag) {
-        headers.remove(CONTENT_TYPE);
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-    } else {
-        *response.body_mut() = Body::Whole(item.bytes.clone());
-    }
+    headers.insert(AGE_MS, HeaderValue::from(age_ms));
     *response.headers_mut() = headers;
+    match is_known {
+        true => *response.status_mut() = StatusCode::NOT_MODIFIED,
+        false => *response.body_mut() = Body::Whole(item.bytes.clone()),
+    }
     response
 }
 

@@ -4,7 +4,7 @@
 //!
 //! - [`serve`](serve()) accepts connections, and ends them: `crowd` watches over those that are open
 //! - `door` is where a request comes in: `route` says what it asks for, `access` whether it may
-//! - `keys` (through `recall`) and `listing` answer reads, `poll` those that wait, `events` those that go on and on
+//! - `keys` and `listing` answer reads, `poll` those that wait, `events` those that go on and on
 //! - `publish`, `changes` append to the log and wait for the outcome, `rehearse` only pretends to
 //! - `status`, `entries`, `health` tell about the host
 //! - `problem` is every answer that is a no
@@ -27,7 +27,6 @@ mod poll;
 mod problem;
 mod publish;
 mod query;
-mod recall;
 mod rehearse;
 mod route;
 mod row;
