@@ -151,10 +151,10 @@ async fn a_listing_shows_text_as_text_and_bytes_as_base64() {
     edge.write(&[("put:text", "grün")]).await;
     edge.publish("PUT", "/v1/keys/bytes", &[], &b"\xff\x00"[..]).await.expect(200);
     let keys = edge.get("/v1/keys").await.json()["keys"].take();
-    assert_eq!((&keys[0]["base64"], &keys[0]["value"]), (&"/wA=".into(), &serde_json::Value::Null));
+    assert_eq!((&keys[0]["valueBase64"], &keys[0]["value"]), (&"/wA=".into(), &serde_json::Value::Null));
     assert_eq!((&keys[1]["value"], &keys[1]["bytes"]), (&"grün".into(), &5.into()));
     let bare = edge.get("/v1/keys?keys_only").await.json()["keys"].take();
-    assert!(bare[0].get("base64").is_none() && bare[0]["etag"].is_string());
+    assert!(bare[0].get("valueBase64").is_none() && bare[0]["etag"].is_string());
 }
 
 #[tokio::test]
