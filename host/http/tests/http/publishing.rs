@@ -120,7 +120,10 @@ async fn a_wrong_change_is_told_where_it_is_wrong() {
     assert!(post(json!({ "edits": [] })).await.problem(422).contains("changes nothing"));
     assert!(post(json!({ "edits": [{ "key": "a" }] })).await.problem(422).starts_with("/edits/0"));
     assert!(
-        post(json!({ "edits": [{ "key": "a", "value": "1", "delete": true }] })).await.problem(422).contains("one thing")
+        post(json!({ "edits": [{ "key": "a", "value": "1", "delete": true }] }))
+            .await
+            .problem(422)
+            .contains("one thing")
     );
     assert!(post(json!({ "edits": [{ "key": "a//b", "value": "1" }] })).await.problem(422).contains("empty segment"));
     assert!(

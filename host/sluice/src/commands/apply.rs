@@ -6,10 +6,11 @@ use sluice_core::decode::{ENTRY_BYTES_MAX, FIELDS_MAX, INLINE_BYTES_MAX};
 use sluice_core::{Key, Media, Revision, State};
 
 use crate::cli::Apply;
+use crate::draft::Edit;
 use crate::exit::{Ended, usage};
 use crate::plan::{self, Difference};
 use crate::prefix::folder;
-use crate::publish::{self, Edit};
+use crate::publish;
 use crate::space::{Context, Space};
 use crate::tree::{self, Wanted};
 

@@ -3,8 +3,9 @@
 use anyhow::Result;
 
 use crate::cli::Delete;
+use crate::draft::Edit;
 use crate::exit::Ended;
-use crate::publish::{self, Edit};
+use crate::publish;
 use crate::space::{Context, key};
 
 pub fn run(context: &Context, args: &Delete) -> Result<Ended> {

@@ -3,8 +3,9 @@
 use anyhow::Result;
 
 use crate::cli::Put;
+use crate::draft::Edit;
 use crate::exit::Ended;
-use crate::publish::{self, Edit};
+use crate::publish;
 use crate::space::{Context, key, value};
 
 pub fn run(context: &Context, args: &Put) -> Result<Ended> {

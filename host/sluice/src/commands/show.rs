@@ -9,8 +9,8 @@ use crate::commands::history::message;
 use crate::exit::Ended;
 use crate::output::printable;
 use crate::payload;
-use crate::publish::{finding_line, shown};
 use crate::space::{Context, Space};
+use crate::told::{finding_line, shown};
 use crate::utc::utc;
 
 /// Longest value shown to people, in characters; JSON has all of it.

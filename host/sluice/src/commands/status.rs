@@ -11,9 +11,9 @@ use crate::cli::{Form, Status};
 use crate::exit::{Ended, away};
 use crate::fleet::Fleet;
 use crate::output::{Output, printable};
-use crate::publish::finding_line;
 use crate::space::{Context, Space};
 use crate::through::Through;
+use crate::told::finding_line;
 use crate::wiring::edges::HostReport;
 
 /// Pause between two looks of `--watch`.

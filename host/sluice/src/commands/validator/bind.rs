@@ -7,8 +7,9 @@ use sluice_core::key::VALIDATORS;
 
 use super::component::Component;
 use crate::cli::Bind;
+use crate::draft::Edit;
 use crate::exit::{Ended, usage};
-use crate::publish::{self, Edit};
+use crate::publish;
 use crate::space::{Context, value};
 use crate::wiring::edges::Binding;
 
