@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use metrics::gauge;
 use redis::Value;
 use sluice_core::{Lost, Standing};
 use sluice_node::ports::{Answer, Reports};
@@ -65,6 +66,7 @@ impl Reports for Reporter {
     fn report(&self, standing: Standing) -> Answer<'_, Result<(), Lost>> {
         Box::pin(async move {
             let (identity, now_ms) = (self.identity.clone(), now_ms());
+            let (cursor, index) = (standing.state.cursor, standing.state.index);
             let text = move || serde_json::to_vec(&standing::report(&identity, &standing, now_ms));
             // The root digest of a million new keys takes a second of computing.
             let text = tokio::task::spawn_blocking(text).await.map_err(|error| lost_report(&error))?;
@@ -77,7 +79,12 @@ impl Reports for Reporter {
             let forgotten = format!("({}", now_ms.saturating_sub(REMEMBERED_MS));
             commands.cmd("ZREMRANGEBYSCORE").arg(&*inner.names.hosts).arg("-inf").arg(forgotten);
             let answers = inner.commands.ask_all(&commands).await;
-            answers.map(drop).map_err(|trouble| self.redis.lost(trouble))
+            answers.map(drop).map_err(|trouble| self.redis.lost(trouble))?;
+            // How long the log is only the server knows, and a scrape must not wait for it.
+            if let Some(lag) = self.redis.stream().await?.and_then(|stream| stream.behind(cursor, index)) {
+                gauge!("sluice_log_lag_entries").set(lag as f64);
+            }
+            Ok(())
         })
     }
 }

@@ -106,6 +106,7 @@ async fn bind(name: &str, address: std::net::SocketAddr) -> Result<TcpListener> 
 fn open_store(settings: &Settings) -> Result<(DiskStore, sluice_core::State)> {
     let bounds = sluice_disk::Settings { sync: settings.is_synced, ..sluice_disk::Settings::default() };
     let opened = DiskStore::open(&settings.data, &settings.space, bounds).map_err(usage)?;
+    metrics::counter!("sluice_resyncs_total", "why" => "damage").increment(opened.report.damaged.len() as u64);
     for damage in &opened.report.damaged {
         warn!(file = %damage.file.display(), at = damage.at, bytes = damage.bytes, what = %damage.what,
             "damaged part of the store set aside, going on from what is sound");

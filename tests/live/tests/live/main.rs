@@ -7,6 +7,7 @@ mod fields;
 mod http_streams;
 mod http_values;
 mod http_writes;
+mod metrics;
 mod outages;
 mod put;
 mod races;
