@@ -22,7 +22,7 @@ use hyper_util::rt::TokioIo;
 use sluice_core::{Digest, Item, Key, Media, Revision, State};
 use sluice_http::{Identity, Serves, Settings, Surface, serve};
 use sluice_node::Hub;
-use sluice_node::memory::{MemoryBlobs, MemoryLog, accept_all};
+use sluice_node::memory::{MemoryBlobs, MemoryHosts, MemoryLog, accept_all};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -147,7 +147,8 @@ async fn sluice(value: Bytes, stop: watch::Receiver<bool>) -> SocketAddr {
     let (log, blobs, judge) =
         (Arc::new(MemoryLog::default()), Arc::new(MemoryBlobs::default()), Arc::new(accept_all()));
     let hub = Arc::new(Hub::new(state));
-    let surface = Surface::new(hub, (log, blobs, judge), None, identity, Settings::default());
+    let surface =
+        Surface::new(hub, (log, blobs, judge, Arc::new(MemoryHosts::default())), None, identity, Settings::default());
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     tokio::spawn(serve(listener, surface, Serves::Data, stop));

@@ -17,7 +17,7 @@ use crate::route::{self, Route};
 use crate::serve::{Serves, Stop};
 use crate::settings::Settings;
 use crate::surface::Surface;
-use crate::{access, changes, entries, events, health, listing, poll, publish, recall, status};
+use crate::{access, changes, entries, events, health, hosts, listing, poll, publish, recall, status};
 
 /// An answer, or why there is none.
 pub type Answer = Result<Response<Body>, Problem>;
@@ -117,6 +117,7 @@ impl Door {
             Route::Keys => return listing::get(self, query),
             Route::Events => events::get(self, request),
             Route::Status => plain(status::status),
+            Route::Hosts => return hosts::get(self, query),
             Route::Refusals => plain(status::refusals),
             Route::Entry(revision) => return entries::get(self, revision),
             Route::Live => health::live(),

@@ -6,7 +6,7 @@
 //! - `door` is where a request comes in: `route` says what it asks for, `access` whether it may
 //! - `keys` (through `recall`) and `listing` answer reads, `poll` those that wait, `events` those that go on and on
 //! - `publish`, `changes` append to the log and wait for the outcome, `rehearse` only pretends to
-//! - `status`, `entries`, `health` tell about the host, `process` about its process
+//! - `status`, `entries`, `health` tell about the host, `process` about its process, `hosts` about all hosts
 //! - `problem` is every answer that is a no
 
 mod access;
@@ -20,6 +20,7 @@ mod door;
 mod entries;
 mod events;
 mod health;
+mod hosts;
 mod keys;
 mod listing;
 mod meter;

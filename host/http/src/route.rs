@@ -20,6 +20,8 @@ pub enum Route<'p> {
     Changes,
     /// `/v1/status`
     Status,
+    /// `/v1/hosts`
+    Hosts,
     /// `/v1/refusals`
     Refusals,
     /// `/v1/entries/{rev}`
@@ -35,7 +37,7 @@ pub enum Route<'p> {
 }
 
 /// How many routes there are, for tables by [`Route::index`].
-pub const ROUTES: usize = 11;
+pub const ROUTES: usize = 12;
 
 impl<'p> Route<'p> {
     /// Looks a path up; the path of a value first, for it is asked for most.
@@ -48,6 +50,7 @@ impl<'p> Route<'p> {
             "/v1/events" => Route::Events,
             "/v1/changes" => Route::Changes,
             "/v1/status" => Route::Status,
+            "/v1/hosts" => Route::Hosts,
             "/v1/refusals" => Route::Refusals,
             "/livez" => Route::Live,
             "/readyz" | "/healthz" => Route::Ready,
@@ -69,7 +72,8 @@ impl<'p> Route<'p> {
             Route::Live => 7,
             Route::Ready => 8,
             Route::Metrics => 9,
-            Route::Unknown => 10,
+            Route::Hosts => 10,
+            Route::Unknown => 11,
         }
     }
 
@@ -81,6 +85,7 @@ impl<'p> Route<'p> {
             Route::Events => "/v1/events",
             Route::Changes => "/v1/changes",
             Route::Status => "/v1/status",
+            Route::Hosts => "/v1/hosts",
             Route::Refusals => "/v1/refusals",
             Route::Entry(_) => "/v1/entries/{rev}",
             Route::Live => "/livez",
@@ -93,7 +98,7 @@ impl<'p> Route<'p> {
     /// Whether it is about the host and not about the configuration.
     pub fn is_administration(self) -> bool {
         match self {
-            Route::Status | Route::Refusals | Route::Entry(_) | Route::Metrics => true,
+            Route::Status | Route::Hosts | Route::Refusals | Route::Entry(_) | Route::Metrics => true,
             Route::Key(_) | Route::Keys | Route::Events | Route::Changes => false,
             Route::Live | Route::Ready | Route::Unknown => false,
         }
@@ -103,7 +108,7 @@ impl<'p> Route<'p> {
     pub fn is_data(self) -> bool {
         match self {
             Route::Key(_) | Route::Keys | Route::Events | Route::Changes => true,
-            Route::Status | Route::Refusals | Route::Entry(_) | Route::Metrics => false,
+            Route::Status | Route::Hosts | Route::Refusals | Route::Entry(_) | Route::Metrics => false,
             Route::Live | Route::Ready | Route::Unknown => false,
         }
     }
@@ -144,7 +149,7 @@ mod tests {
     #[test]
     fn every_route_has_a_place_of_its_own() {
         let paths = ["/v1/keys/a", "/v1/keys", "/v1/events", "/v1/changes", "/v1/status", "/v1/refusals"];
-        let more = ["/v1/entries/1", "/livez", "/readyz", "/metrics", "/"];
+        let more = ["/v1/entries/1", "/livez", "/readyz", "/metrics", "/v1/hosts", "/"];
         let places = paths.into_iter().chain(more).map(|path| Route::of(path).index());
         assert!(places.eq(0..ROUTES));
     }

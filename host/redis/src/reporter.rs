@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use metrics::gauge;
 use redis::Value;
 use sluice_core::{Lost, Standing};
-use sluice_node::ports::{Answer, Reports};
+use sluice_node::ports::{Answer, Heard, Hosts, Reports};
 
 use crate::Redis;
 use crate::log::odd;
@@ -89,13 +89,19 @@ impl Reports for Reporter {
     }
 }
 
+impl Hosts for Redis {
+    fn heard(&self) -> Answer<'_, Result<Vec<Heard>, Lost>> {
+        Box::pin(async move { self.all_hosts().await.map_err(|trouble| self.lost(trouble)) })
+    }
+}
+
 impl Redis {
     /// All hosts heard of within a day, by name.
     ///
     /// # Errors
     /// The server is out of reach or does not allow it.
     pub async fn hosts(&self) -> Result<Vec<Seen>, Lost> {
-        self.all_hosts().await.map_err(|trouble| self.lost(trouble))
+        Ok(self.heard().await?.into_iter().map(Seen::from).collect())
     }
 
     /// The reports of all hosts that live, by name.
@@ -106,12 +112,12 @@ impl Redis {
         Ok(self.hosts().await?.into_iter().filter_map(|seen| seen.report).collect())
     }
 
-    async fn all_hosts(&self) -> Result<Vec<Seen>, Trouble> {
+    async fn all_hosts(&self) -> Result<Vec<Heard>, Trouble> {
         let mut command = redis::cmd("ZRANGE");
         command.arg(&*self.inner.names.hosts).arg(0).arg(-1).arg("WITHSCORES");
         let answer = self.inner.commands.ask(&command).await?;
         let pairs: Vec<(String, f64)> = redis::from_redis_value(answer).map_err(unreadable)?;
-        let mut seen = Vec::with_capacity(pairs.len());
+        let mut heard = Vec::with_capacity(pairs.len());
         for some in pairs.chunks(REPORTS_PER_READ) {
             let mut command = redis::cmd("MGET");
             for (host, _) in some {
@@ -119,19 +125,26 @@ impl Redis {
             }
             let answer = self.inner.commands.ask(&command).await?;
             let Value::Array(reports) = answer else { return Err(odd("MGET", &answer)) };
-            seen.extend(some.iter().zip(reports).map(|((host, ms), report)| read(host, *ms, report)));
+            heard.extend(some.iter().zip(reports).map(|((host, ms), report)| read(host, *ms, report)));
         }
-        seen.sort_by(|a, b| a.host.cmp(&b.host));
-        Ok(seen)
+        heard.sort_by(|a, b| a.host.cmp(&b.host));
+        Ok(heard)
     }
 }
 
-fn read(host: &str, seen_ms: f64, report: Value) -> Seen {
+impl From<Heard> for Seen {
+    fn from(heard: Heard) -> Seen {
+        let report = heard.report.and_then(|text| serde_json::from_slice(&text).ok());
+        Seen { host: heard.host, seen_ms: heard.seen_ms, report }
+    }
+}
+
+fn read(host: &str, seen_ms: f64, report: Value) -> Heard {
     let report = match report {
-        Value::BulkString(text) => serde_json::from_slice(&text).ok(),
+        Value::BulkString(text) => Some(text.into()),
         _ => None,
     };
-    Seen { host: host.to_owned(), seen_ms: seen_ms as u64, report }
+    Heard { host: host.to_owned(), seen_ms: seen_ms as u64, report }
 }
 
 fn unreadable(error: redis::ParsingError) -> Trouble {

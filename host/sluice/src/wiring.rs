@@ -49,7 +49,7 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
         judge: judge.clone(),
         store: Arc::new(store),
     };
-    let surface = surface(settings, hub.clone(), &ports, metrics);
+    let surface = surface(settings, hub.clone(), (&ports, redis), metrics);
     let host = Host { settings: sluice_core::Settings::default(), state, ports, hub };
     let (stop, stopped) = watch::channel(false);
     let serves = if admin.is_some() { Serves::Data } else { Serves::Everything };
@@ -125,7 +125,12 @@ fn identity(settings: &Settings, address: std::net::SocketAddr) -> Result<Identi
     })
 }
 
-fn surface(settings: &Settings, hub: Arc<Hub>, ports: &Ports, metrics: PrometheusHandle) -> Arc<Surface> {
+fn surface(
+    settings: &Settings,
+    hub: Arc<Hub>,
+    (ports, hosts): (&Ports, Arc<Redis>),
+    metrics: PrometheusHandle,
+) -> Arc<Surface> {
     let identity = sluice_http::Identity {
         host: settings.id.clone(),
         space: settings.space.clone(),
@@ -133,7 +138,7 @@ fn surface(settings: &Settings, hub: Arc<Hub>, ports: &Ports, metrics: Prometheu
     };
     let bearer = settings.publish_token.as_deref().map(|token| Bearer::new(token.as_bytes()));
     let bounds = sluice_http::Settings { bearer, ..sluice_http::Settings::default() };
-    let edges = (ports.log.clone(), ports.blobs.clone(), ports.judge.clone());
+    let edges = (ports.log.clone(), ports.blobs.clone(), ports.judge.clone(), hosts as _);
     Surface::new(hub, edges, Some(metrics), identity, bounds)
 }
 
