@@ -7,6 +7,7 @@
 //! - `keys` (through `recall`) and `listing` answer reads, `poll` those that wait, `events` those that go on and on
 //! - `publish`, `changes` append to the log and wait for the outcome, `rehearse` only pretends to
 //! - `status`, `entries`, `health` tell about the host, `process` about its process, `hosts` about all hosts
+//! - `openapi` describes all of it
 //! - `problem` is every answer that is a no
 
 mod access;
@@ -24,6 +25,7 @@ mod hosts;
 mod keys;
 mod listing;
 mod meter;
+mod openapi;
 mod poll;
 mod problem;
 mod process;
