@@ -61,8 +61,12 @@ fn surface() -> Arc<Surface> {
     }
     let identity =
         sluice_http::Identity { host: "bench".to_owned(), space: "bench".to_owned(), version: "0".to_owned() };
-    let (log, blobs) = (Arc::new(MemoryLog::default()), Arc::new(MemoryBlobs::default()));
-    let edges = (log as _, blobs as _, Arc::new(accept_all()) as _, Arc::new(MemoryHosts::default()) as _);
+    let edges = sluice_http::Edges {
+        log: Arc::new(MemoryLog::default()),
+        blobs: Arc::new(MemoryBlobs::default()),
+        judge: Arc::new(accept_all()),
+        hosts: Arc::new(MemoryHosts::default()),
+    };
     Surface::new(Arc::new(Hub::new(state)), edges, None, identity, sluice_http::Settings::default())
 }
 

@@ -19,7 +19,7 @@ pub fn get(door: &Door, query: Option<&str>) -> Result<Step, Problem> {
 }
 
 async fn read(surface: &Surface) -> Answer {
-    let heard = surface.hosts.heard().await.map_err(|Lost(why)| {
+    let heard = surface.edges.hosts.heard().await.map_err(|Lost(why)| {
         let detail = format!("{why}: see that it runs and retry; /v1/status tells about this host alone");
         Problem::unavailable("source-away", "the hosts' reports are out of reach", detail)
     })?;

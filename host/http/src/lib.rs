@@ -45,4 +45,4 @@ mod upload;
 pub use access::Bearer;
 pub use serve::{Drained, Serves, Stop, serve};
 pub use settings::Settings;
-pub use surface::{Identity, Surface};
+pub use surface::{Edges, Identity, Surface};

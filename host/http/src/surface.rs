@@ -23,10 +23,8 @@ pub struct Identity {
     pub version: String,
 }
 
-/// What all listeners of a host share: where they read, where they publish, and their bounds.
-pub struct Surface {
-    /// Where they read.
-    pub hub: Arc<Hub>,
+/// The ports that listeners go through.
+pub struct Edges {
     /// Where they publish.
     pub log: Arc<dyn Log>,
     /// Where large values go first.
@@ -35,6 +33,14 @@ pub struct Surface {
     pub judge: Arc<dyn Judge>,
     /// Who tells about the other hosts.
     pub hosts: Arc<dyn Hosts>,
+}
+
+/// What all listeners of a host share: where they read, where they publish, and their bounds.
+pub struct Surface {
+    /// Where they read.
+    pub hub: Arc<Hub>,
+    /// What they go through.
+    pub edges: Edges,
     /// What `/metrics` shows.
     pub metrics: Option<PrometheusHandle>,
     /// Who this host is.
@@ -51,27 +57,14 @@ impl Surface {
     /// Puts it together. Takes its metrics from the recorder installed by now.
     pub fn new(
         hub: Arc<Hub>,
-        (log, blobs, judge, hosts): (Arc<dyn Log>, Arc<dyn Blobs>, Arc<dyn Judge>, Arc<dyn Hosts>),
+        edges: Edges,
         metrics: Option<PrometheusHandle>,
         identity: Identity,
         settings: Settings,
     ) -> Arc<Surface> {
         let uploads = Semaphore::new(settings.uploads_max.max(1));
         let (meter, watchers, is_draining) = (Meter::default(), AtomicUsize::new(0), AtomicBool::new(false));
-        let surface = Surface {
-            hub,
-            log,
-            blobs,
-            judge,
-            hosts,
-            metrics,
-            identity,
-            settings,
-            meter,
-            uploads,
-            watchers,
-            is_draining,
-        };
+        let surface = Surface { hub, edges, metrics, identity, settings, meter, uploads, watchers, is_draining };
         Arc::new(surface)
     }
 

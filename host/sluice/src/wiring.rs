@@ -138,7 +138,8 @@ fn surface(
     };
     let bearer = settings.publish_token.as_deref().map(|token| Bearer::new(token.as_bytes()));
     let bounds = sluice_http::Settings { bearer, ..sluice_http::Settings::default() };
-    let edges = (ports.log.clone(), ports.blobs.clone(), ports.judge.clone(), hosts as _);
+    let (log, blobs, judge) = (ports.log.clone(), ports.blobs.clone(), ports.judge.clone());
+    let edges = sluice_http::Edges { log, blobs, judge, hosts };
     Surface::new(hub, edges, Some(metrics), identity, bounds)
 }
 

@@ -11,7 +11,7 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use sluice_core::{Action, Cause, Content, Entry, Finding, Put, Revision, Severity, State, Verdict};
-use sluice_http::{Bearer, Drained, Identity, Serves, Settings, Surface, serve};
+use sluice_http::{Bearer, Drained, Edges, Identity, Serves, Settings, Surface, serve};
 use sluice_node::memory::{FnJudge, MemoryBlobs, MemoryHosts, MemoryLog, MemoryReports, MemoryStore};
 use sluice_node::{Heard, Host, Hosts, Hub, Judgement, Log, Ports};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -105,7 +105,7 @@ impl Edge {
         let running = tokio::spawn(host.run(host_stop));
         let identity = Identity { host: "edge-1".into(), space: "shop".into(), version: "0".into() };
         let log_port = publish_to.unwrap_or(ports.log);
-        let edges = (log_port, ports.blobs, ports.judge, hosts);
+        let edges = Edges { log: log_port, blobs: ports.blobs, judge: ports.judge, hosts };
         let surface = Surface::new(hub.clone(), edges, None, identity, settings);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();

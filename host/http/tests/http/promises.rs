@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::edge::{Edge, Reply, SECRET};
 
+/// A path as described and its method, the path as asked, headers, body, and the status that is to come.
+type Asked<'a> = (&'a str, &'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, u16);
+
 /// The document as a host serves it.
 async fn document(edge: &Edge) -> Value {
     let reply = edge.get("/openapi.json").await.expect(200);
@@ -160,7 +163,7 @@ async fn answers_are_as_described() {
         json!({ "edits": [{ "key": "b", "valueBase64": "/wA=", "type": "x/y" }, { "key": "a.json", "base": 0 }] });
     let (change, empty) = (change.to_string(), json!({ "edits": [] }).to_string());
     let same = ("if-none-match", tag.as_str());
-    let asked: [(&str, &str, &str, &[(&str, &str)], &str, u16); 26] = [
+    let asked: [Asked<'_>; 26] = [
         ("/v1/keys/{key}", "GET", "/v1/keys/a.json", &[], "", 200),
         ("/v1/keys/{key}", "GET", "/v1/keys/a.json", &[same], "", 304),
         ("/v1/keys/{key}", "GET", "/v1/keys/gone", &[], "", 404),
