@@ -2,17 +2,26 @@
 
 use anyhow::Result;
 use bytes::Bytes;
+use serde_json::{Value, json};
 use sluice_core::decode::{BLOB_BYTES_MAX, INLINE_BYTES_MAX};
 use sluice_core::{BlobRef, Digest, Entry, Key, Revision};
 
 use crate::cli::PublishArgs;
 use crate::exit::usage;
-use crate::settings;
+use crate::{payload, settings};
 
 /// One edit as a command asks for it.
 pub enum Edit {
     Put { key: Key, value: Bytes, media: Option<String> },
     Delete { key: Key },
+}
+
+impl Edit {
+    fn key(&self) -> &Key {
+        match self {
+            Edit::Put { key, .. } | Edit::Delete { key } => key,
+        }
+    }
 }
 
 /// A change ready to be appended, or to be judged as if it were.
@@ -55,8 +64,7 @@ impl Draft {
         for (key, base) in bases {
             field(format!("base:{key}"), base.to_string().into());
         }
-        let fresh = || format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        let token = args.token.clone().unwrap_or_else(fresh);
+        let token = token(args);
         let notes = [("author", author(args)), ("reason", args.reason.clone()), ("token", Some(token.clone()))];
         for (name, text) in notes {
             if let Some(text) = text {
@@ -76,9 +84,36 @@ impl Draft {
     }
 }
 
+/// A change as hosts take it at `/v1/changes`.
+pub fn document(edits: &[Edit], bases: &[(Key, Revision)], args: &PublishArgs, token: &str) -> Value {
+    let of = |key: &Key| bases.iter().find(|(other, _)| other == key).map(|(_, base)| base.to_string());
+    let row = |edit: &Edit| {
+        let (mut row, key) = match edit {
+            Edit::Put { key, value, media } => {
+                let (name, value) = payload::field(value);
+                (json!({ "key": key.as_str(), name: value, "type": media }), key)
+            }
+            Edit::Delete { key } => (json!({ "key": key.as_str(), "delete": true }), key),
+        };
+        row["base"] = of(key).into();
+        row
+    };
+    let is_edited = |key: &Key| edits.iter().any(|edit| edit.key() == key);
+    let alone = bases.iter().filter(|(key, _)| !is_edited(key));
+    let alone = alone.map(|(key, base)| json!({ "key": key.as_str(), "base": base.to_string() }));
+    let edits: Vec<Value> = edits.iter().map(row).chain(alone).collect();
+    json!({ "edits": edits, "author": author(args), "reason": args.reason, "token": token })
+}
+
 /// Who publishes: as told, or the user.
-pub fn author(args: &PublishArgs) -> Option<String> {
+fn author(args: &PublishArgs) -> Option<String> {
     args.author.clone().or_else(settings::user_name)
+}
+
+/// What makes a retry the same change: as told, or a fresh one.
+pub fn token(args: &PublishArgs) -> String {
+    let fresh = || format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+    args.token.clone().unwrap_or_else(fresh)
 }
 
 fn blob(key: &Key, value: &Bytes) -> Result<BlobRef> {
@@ -106,6 +141,26 @@ mod tests {
             assert_eq!((draft.blobs.len(), change.missing().count()), (blobs, 0));
             assert_eq!(change.puts().next().unwrap().content.length(), bytes as u64);
         }
+    }
+
+    #[test]
+    fn a_host_reads_the_same_change() {
+        let (key, at) = (|text: &str| Key::parse(text.as_bytes()).unwrap(), Revision { ms: 7, seq: 1 });
+        let edits = [
+            Edit::Put { key: key("a"), value: Bytes::from_static(b"\xff\0"), media: Some("x/y".to_owned()) },
+            Edit::Delete { key: key("b") },
+        ];
+        let args = PublishArgs { author: Some("mei".to_owned()), ..PublishArgs::default() };
+        let document = document(&edits, &[(key("a"), at), (key("c"), Revision::ZERO)], &args, "t");
+        let expected = json!([
+            { "key": "a", "valueBase64": "/wA=", "type": "x/y", "base": "7-1" },
+            { "key": "b", "delete": true, "base": null },
+            { "key": "c", "base": "0-0" },
+        ]);
+        assert_eq!(
+            (&document["edits"], &document["author"], &document["token"]),
+            (&expected, &"mei".into(), &"t".into())
+        );
     }
 
     #[test]

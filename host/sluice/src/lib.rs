@@ -4,7 +4,7 @@
 //! - [`settings`]: what a host is told; [`wiring`]: the only place that names concrete edges
 //! - [`space`]: a space as commands reach it over Redis; [`replica`]: the fold, run here
 //! - [`draft`]: a change as commands write it; [`publish`]: the way in; [`told`]: what came of it
-//! - [`through`]: a space through a host, whose events [`sse`] reads; [`fleet`]: what all hosts report
+//! - [`way`]: to the space, over Redis or [`through`] a host, whose events [`sse`] reads; [`fleet`]: what all hosts report
 //! - [`tree`], [`plan`]: files as keys, and what must change; [`prefix`], [`payload`], [`utc`]: small words
 //! - [`commands`]: one verb, one file
 
@@ -27,6 +27,7 @@ pub mod through;
 pub mod told;
 pub mod tree;
 pub mod utc;
+pub mod way;
 pub mod wiring;
 
 use std::ffi::OsString;

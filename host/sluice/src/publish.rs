@@ -1,34 +1,46 @@
 //! From edits to an outcome: what `put`, `delete`, `apply` and `validator bind` have in common.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use sluice_core::{Entry, Key, Lost, Outcome, Revision, State};
+use serde_json::Value;
+use sluice_core::{Entry, Key, Outcome, Revision, State};
 use sluice_node::{AppendError, Blobs, Log};
 
-use crate::cli::PublishArgs;
-use crate::draft::{Draft, Edit};
-use crate::exit::{Ended, away};
+use crate::cli::{PublishArgs, Share};
+use crate::draft::{self, Draft, Edit};
+use crate::exit::{Ended, Failure, away};
 use crate::space::{Context, Space};
+use crate::through::Through;
 use crate::told::Told;
+use crate::way::Way;
 use crate::wiring::edges::HostReport;
 
 /// First pause between two looks at the hosts' reports, and the longest.
 const LOOK_PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
+/// What a host is given less than `--timeout` to wait for an outcome, so that its answer comes in time.
+const ANSWER_TIME: Duration = Duration::from_secs(1);
+
 /// Publishes one change and prints what became of it.
 pub async fn publish(
     context: &Context,
-    space: &Space,
+    way: &Way,
     edits: &[Edit],
     bases: &[(Key, Revision)],
     args: &PublishArgs,
 ) -> Result<Ended> {
-    let draft = Draft::new(edits, bases, args)?;
+    match way {
+        Way::Redis(space) => append(context, space, Draft::new(edits, bases, args)?, args).await,
+        Way::Host(host) => post(context, host, edits, bases, args).await,
+    }
+}
+
+async fn append(context: &Context, space: &Space, draft: Draft, args: &PublishArgs) -> Result<Ended> {
     if args.dry_run {
         let (revision, outcome) = judged_here(space, &draft).await?;
-        return Told::of(&outcome).print(context, revision, "dry run: nothing was appended");
+        return Told::of(&outcome).print(context, Some(revision), "dry run: nothing was appended");
     }
     for (blob, bytes) in draft.blobs {
         let stored = space.redis.store(bytes).await.map_err(|lost| away(lost.0))?;
@@ -40,17 +52,76 @@ pub async fn publish(
         AppendError::Away(_) => away(format!("{error}: retry with --token {token}")),
         AppendError::Refused(_) => anyhow::Error::new(error),
     })?;
-    // From here on the change is in the log, whatever happens: no failure may hide its revision.
+    in_time(context, revision, async |so_far| {
+        let reports = async || Ok(space.redis.reports().await.map_err(|lost| away(lost.0))?);
+        let reports = gathered(reports, revision, args.wait, so_far).await?;
+        let told = match there(&reports, revision).find_map(|report| Told::from_report(report, revision)) {
+            Some(told) => told,
+            None => Told::of(&replayed(space, revision).await?),
+        };
+        told.print(context, Some(revision), &shared(&reports, revision))
+    })
+    .await
+}
+
+/// Runs what follows an append. From there on the change is in the log, whatever happens: no failure may
+/// hide its revision. The work keeps what to say should the time run out.
+async fn in_time(
+    context: &Context,
+    revision: Revision,
+    follow: impl AsyncFnOnce(&mut String) -> Result<Ended>,
+) -> Result<Ended> {
     let mut so_far = format!("{revision} is appended, but no outcome came in time: look with sluice show {revision}");
-    let followed = follow(context, space, revision, args, &mut so_far);
-    match tokio::time::timeout_at(context.deadline().into(), followed).await {
+    match tokio::time::timeout_at(context.deadline().into(), follow(&mut so_far)).await {
         Ok(result) => result,
         Err(_) => Err(away(so_far)),
     }
 }
 
+/// Publishes through a host, which waits for the outcome itself.
+async fn post(
+    context: &Context,
+    host: &Through,
+    edits: &[Edit],
+    bases: &[(Key, Revision)],
+    args: &PublishArgs,
+) -> Result<Ended> {
+    let token = draft::token(args);
+    let change = draft::document(edits, bases, args, &token);
+    let path = if args.dry_run { "/v1/changes?dry_run=true" } else { "/v1/changes" };
+    let left = context.deadline().saturating_duration_since(Instant::now());
+    let asked = host.publish(path, &change, left.saturating_sub(ANSWER_TIME).as_secs());
+    let answer = match tokio::time::timeout_at(context.deadline().into(), asked).await {
+        Ok(Ok(answer)) => answer,
+        // Nobody can tell whether it was appended; with the same token a retry is the same change.
+        Ok(Err(error)) if matches!(error.downcast_ref(), Some(Failure::Away(_))) && !args.dry_run => {
+            return Err(away(format!("{error:#}: retry with --token {token}")));
+        }
+        Ok(Err(error)) => return Err(error),
+        Err(_) => return Err(away(format!("host {} did not answer in time: retry with --token {token}", host.base()))),
+    };
+    let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
+    let revision: Option<Revision> = text("revision").parse().ok();
+    match (Told::from_answer(&answer), revision) {
+        (Some(told), Some(revision)) => {
+            in_time(context, revision, async |so_far| {
+                if args.wait.is_none() {
+                    return told.print(context, Some(revision), &format!("{} has it", host.base()));
+                }
+                let reports = async || Ok(host.hosts().await?.into_iter().filter_map(|seen| seen.report).collect());
+                let reports = gathered(reports, revision, args.wait, so_far).await?;
+                told.print(context, Some(revision), &shared(&reports, revision))
+            })
+            .await
+        }
+        (Some(told), None) => told.print(context, None, "nothing was appended"),
+        (None, Some(at)) => Err(away(format!("{at} is appended, but {}: look with sluice show {at}", text("why")))),
+        (None, None) => Err(away(format!("no outcome: {}", text("why")))),
+    }
+}
+
 /// The outcome a change would have if it came next, by the real fold on a copy.
-pub async fn judged_here(space: &Space, draft: &Draft) -> Result<(Revision, Outcome)> {
+async fn judged_here(space: &Space, draft: &Draft) -> Result<(Revision, Outcome)> {
     let replica = space.replica()?;
     let mut state = replica.fold(None, |_, _, _| ()).await?;
     let revision = Revision { seq: state.cursor.seq + 1, ..state.cursor };
@@ -58,35 +129,36 @@ pub async fn judged_here(space: &Space, draft: &Draft) -> Result<(Revision, Outc
     Ok((revision, outcome))
 }
 
-/// Waits for the outcome: from the first host that has it, then until enough hosts have it. `so_far` is
-/// what to say if the time runs out.
-async fn follow(
-    context: &Context,
-    space: &Space,
+/// Waits until enough of the live hosts have the change, one unless told, or none is up. `so_far` is what to
+/// say if the time runs out.
+async fn gathered(
+    reports: impl AsyncFn() -> Result<Vec<HostReport>>,
     revision: Revision,
-    args: &PublishArgs,
+    share: Option<Share>,
     so_far: &mut String,
-) -> Result<Ended> {
-    let lost = |lost: Lost| away(format!("{revision} is appended, but its outcome is not known: {}", lost.0));
+) -> Result<Vec<HostReport>> {
     let mut pause = LOOK_PAUSE.0;
     loop {
-        let reports = space.redis.reports().await.map_err(lost)?;
-        let there: Vec<&HostReport> = reports.iter().filter(|report| has(report, revision)).collect();
-        let wanted = args.wait.map_or(1, |share| share.of(reports.len()));
-        if reports.is_empty() || there.len() >= wanted {
-            let told = match there.iter().find_map(|report| Told::from_report(report, revision)) {
-                Some(told) => told,
-                None => Told::of(&replayed(space, revision).await?),
-            };
-            let remark = match reports.len() {
-                0 => "no host is up: the outcome was worked out here".to_owned(),
-                live => format!("{} of {live} hosts have it", there.len()),
-            };
-            return told.print(context, revision, &remark);
+        let lost = |error| away(format!("{revision} is appended, but which hosts have it is not known: {error:#}"));
+        let reports = reports().await.map_err(lost)?;
+        let count = there(&reports, revision).count();
+        if reports.is_empty() || count >= share.map_or(1, |share| share.of(reports.len())) {
+            return Ok(reports);
         }
-        *so_far = unfinished(&reports, there.len(), revision);
+        *so_far = unfinished(&reports, count, revision);
         tokio::time::sleep(pause).await;
         pause = (pause * 3 / 2).min(LOOK_PAUSE.1);
+    }
+}
+
+fn there(reports: &[HostReport], revision: Revision) -> impl Iterator<Item = &HostReport> {
+    reports.iter().filter(move |report| has(report, revision))
+}
+
+fn shared(reports: &[HostReport], revision: Revision) -> String {
+    match reports.len() {
+        0 => "no host is up: the outcome was worked out here".to_owned(),
+        live => format!("{} of {live} hosts have it", there(reports, revision).count()),
     }
 }
 

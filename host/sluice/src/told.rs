@@ -36,7 +36,7 @@ impl Told {
             Some(refusal) => Some(Told {
                 class: refusal.class.clone(),
                 message: Some(refusal.message.clone()),
-                findings: refusal.findings.iter().filter_map(|finding| object(json!(finding))).collect(),
+                findings: refusal.findings.iter().map(|finding| whole(&json!(finding))).collect(),
             }),
             None if reaches(report, revision) => {
                 Some(Told { class: "applied".to_owned(), message: None, findings: Vec::new() })
@@ -45,10 +45,31 @@ impl Told {
         }
     }
 
-    /// Prints it, findings with their pointers, and picks how the command ends.
-    pub fn print(&self, context: &Context, revision: Revision, remark: &str) -> Result<Ended> {
+    /// From a host's answer to a publisher. `None` when it does not know the outcome.
+    pub fn from_answer(answer: &Value) -> Option<Told> {
+        let class = answer.get("outcome")?.as_str()?;
+        if matches!(class, "held" | "pending" | "unknown") {
+            return None;
+        }
+        let message = answer.get("detail").and_then(Value::as_str).map(str::to_owned);
+        // What objects other than validators is in the message, as it is wherever else an outcome is told.
+        let listed = answer.get("findings").or_else(|| answer.get("errors")).and_then(Value::as_array);
+        let findings = listed.into_iter().flatten().filter(|finding| finding.get("validator").is_some());
+        Some(Told { class: class.to_owned(), message, findings: findings.map(whole).collect() })
+    }
+
+    /// What validators found.
+    pub fn findings(&self) -> &[Map<String, Value>] {
+        &self.findings
+    }
+
+    /// Prints it, findings with their pointers, and picks how the command ends. What was never in the log
+    /// has no revision.
+    pub fn print(&self, context: &Context, revision: Option<Revision>, remark: &str) -> Result<Ended> {
         let mut fields = Map::new();
-        fields.insert("revision".to_owned(), revision.to_string().into());
+        if let Some(revision) = revision {
+            fields.insert("revision".to_owned(), revision.to_string().into());
+        }
         fields.insert("outcome".to_owned(), self.class.clone().into());
         if let Some(message) = &self.message {
             fields.insert("message".to_owned(), message.clone().into());
@@ -79,6 +100,12 @@ fn reaches(report: &HostReport, revision: Revision) -> bool {
     report.refusals_from.parse::<Revision>().is_ok_and(|from| from <= revision)
 }
 
+/// A finding as a host tells it, with the members that are left out there.
+fn whole(finding: &Value) -> Map<String, Value> {
+    let names = ["validator", "severity", "code", "message", "key", "pointer", "help"];
+    names.map(|name| (name.to_owned(), finding.get(name).cloned().unwrap_or_default())).into_iter().collect()
+}
+
 /// A finding as JSON, as hosts report it.
 pub fn shown(finding: &Finding) -> Map<String, Value> {
     let optional = |text: Option<&str>| text.map_or(Value::Null, Value::from);
@@ -104,9 +131,27 @@ pub fn finding_line(finding: &Map<String, Value>) -> String {
     parts.into_iter().filter(|part| !part.is_empty() && part != "()").collect::<Vec<_>>().join("  ")
 }
 
-fn object(value: Value) -> Option<Map<String, Value>> {
-    match value {
-        Value::Object(fields) => Some(fields),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_does_not_know_the_outcome_tells_none() {
+        let told = |outcome: &str| Told::from_answer(&json!({"outcome": outcome})).map(|told| told.ended());
+        assert_eq!([told("held"), told("pending"), told("unknown")], [None; 3]);
+        assert_eq!(
+            [told("applied"), told("conflict"), told("rejected")],
+            [Some(Ended::Yes), Some(Ended::Raced), Some(Ended::No)]
+        );
+    }
+
+    #[test]
+    fn findings_are_the_same_by_every_way() {
+        let finding = json!({"validator": "v", "severity": "error", "code": "c", "message": "m", "pointer": "/a"});
+        let answer = json!({"outcome": "rejected", "detail": "v: m", "errors": [finding, {"code": "fuel"}]});
+        let told = Told::from_answer(&answer).unwrap();
+        assert_eq!((told.message.as_deref(), told.findings.len()), (Some("v: m"), 1));
+        let names: Vec<&str> = told.findings[0].keys().map(String::as_str).collect();
+        assert_eq!(names, ["validator", "severity", "code", "message", "key", "pointer", "help"]);
     }
 }

@@ -24,6 +24,7 @@ const LOOK_PAUSE: Duration = Duration::from_millis(10);
 struct PrivateRedis(Child);
 
 pub fn run(context: &Context, args: &Dev) -> Result<Ended> {
+    context.takes_no_host("sluice dev starts hosts of its own: leave it out")?;
     telemetry::logs(["warn", "info", "debug"][usize::from(context.verbose.min(2))], LogForm::Text)?;
     let metrics = telemetry::metrics()?;
     let folder = tempfile::Builder::new().prefix("sluice-dev-").tempdir()?;

@@ -14,6 +14,7 @@ mod races;
 mod reading;
 mod starts;
 mod storm;
+mod through;
 mod trees;
 mod trouble;
 mod validators;
