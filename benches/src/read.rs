@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use sluice_core::{State, Verdict, fold};
 use sluice_http::{Serves, Surface};
 use sluice_node::Hub;
-use sluice_node::memory::{MemoryBlobs, MemoryLog, accept_all};
+use sluice_node::memory::{MemoryBlobs, MemoryHosts, MemoryLog, accept_all};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -62,8 +62,12 @@ fn surface() -> Arc<Surface> {
     }
     let identity =
         sluice_http::Identity { host: "bench".to_owned(), space: "bench".to_owned(), version: "0".to_owned() };
-    let edges =
-        (Arc::new(MemoryLog::default()) as _, Arc::new(MemoryBlobs::default()) as _, Arc::new(accept_all()) as _);
+    let edges = sluice_http::Edges {
+        log: Arc::new(MemoryLog::default()),
+        blobs: Arc::new(MemoryBlobs::default()),
+        judge: Arc::new(accept_all()),
+        hosts: Arc::new(MemoryHosts::default()),
+    };
     Surface::new(Arc::new(Hub::new(state)), edges, None, identity, sluice_http::Settings::default())
 }
 

@@ -66,7 +66,8 @@ impl<G: Grow> Arena<G> {
             return freed as *mut u8;
         }
         if state.end == 0 {
-            state.next = self.first.get() as usize;
+            // SAFETY: only the address is taken, of bytes that live as long as the arena.
+            state.next = unsafe { &raw const (*self.first.get()).0 } as usize;
             state.end = state.next + FIRST;
         }
         if state.end - state.next < size && !self.extend(state, size) {

@@ -20,9 +20,9 @@ use hyper::service::service_fn;
 use hyper::{Response, body::Incoming};
 use hyper_util::rt::TokioIo;
 use sluice_core::{Digest, Item, Key, Media, Revision, State};
-use sluice_http::{Identity, Serves, Settings, Surface, serve};
+use sluice_http::{Edges, Identity, Serves, Settings, Surface, serve};
 use sluice_node::Hub;
-use sluice_node::memory::{MemoryBlobs, MemoryLog, accept_all};
+use sluice_node::memory::{MemoryBlobs, MemoryHosts, MemoryLog, accept_all};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -144,10 +144,14 @@ async fn sluice(value: Bytes, stop: watch::Receiver<bool>) -> SocketAddr {
         state.set(&key, Some(item));
     }
     let identity = Identity { host: "edge-1".to_owned(), space: "bench".to_owned(), version: "0".to_owned() };
-    let (log, blobs, judge) =
-        (Arc::new(MemoryLog::default()), Arc::new(MemoryBlobs::default()), Arc::new(accept_all()));
+    let edges = Edges {
+        log: Arc::new(MemoryLog::default()),
+        blobs: Arc::new(MemoryBlobs::default()),
+        judge: Arc::new(accept_all()),
+        hosts: Arc::new(MemoryHosts::default()),
+    };
     let hub = Arc::new(Hub::new(state));
-    let surface = Surface::new(hub, (log, blobs, judge), None, identity, Settings::default());
+    let surface = Surface::new(hub, edges, None, identity, Settings::default());
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     tokio::spawn(serve(listener, surface, Serves::Data, stop));

@@ -32,8 +32,11 @@ struct Document {
 #[serde(deny_unknown_fields)]
 struct Edit {
     key: String,
-    put: Option<String>,
-    put_base64: Option<String>,
+    /// The new value, when it is text.
+    value: Option<String>,
+    /// The new value, when it is not.
+    #[serde(rename = "valueBase64")]
+    base64: Option<String>,
     #[serde(default)]
     delete: bool,
     #[serde(rename = "type")]
@@ -72,23 +75,23 @@ async fn read(surface: &Arc<Surface>, body: Incoming, notes: Notes) -> Result<Wa
 
 impl Edit {
     fn wanted(self, at: usize) -> Result<WantedEdit, Problem> {
-        let action = match (self.put, self.put_base64, self.delete) {
+        let action = match (self.value, self.base64, self.delete) {
             (Some(text), None, false) => WantedAction::Put(text.into()),
             (None, Some(text), false) => {
                 let bytes = STANDARD.decode(text.as_bytes());
-                let bytes = bytes.map_err(|error| wrong(at, "put_base64", format!("not base64: {error}")))?;
+                let bytes = bytes.map_err(|error| wrong(at, "valueBase64", format!("not base64: {error}")))?;
                 WantedAction::Put(bytes.into())
             }
             (None, None, true) => WantedAction::Delete,
             (None, None, false) if self.base.is_some() => WantedAction::Nothing,
             (None, None, false) => {
-                return Err(wrong(at, "", "nothing to do: add put, put_base64, delete: true, or a base".to_owned()));
+                return Err(wrong(at, "", "nothing to do: add value, valueBase64, delete: true, or a base".to_owned()));
             }
             (Some(_), Some(_), _) | (Some(_), None, true) | (None, Some(_), true) => {
                 return Err(wrong(
                     at,
                     "",
-                    "one edit does one thing: keep one of put, put_base64 and delete".to_owned(),
+                    "one edit does one thing: keep one of value, valueBase64 and delete".to_owned(),
                 ));
             }
         };

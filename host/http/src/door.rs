@@ -17,7 +17,7 @@ use crate::route::{self, Route};
 use crate::serve::{Serves, Stop};
 use crate::settings::Settings;
 use crate::surface::Surface;
-use crate::{access, changes, entries, events, health, keys, listing, poll, publish, status};
+use crate::{access, changes, entries, events, health, hosts, keys, listing, openapi, poll, publish, status};
 
 /// An answer, or why there is none.
 pub type Answer = Result<Response<Body>, Problem>;
@@ -74,22 +74,20 @@ impl Door {
         if is_elsewhere {
             return Err(Problem::not_found(format!("{} is served on this host's other listener", uri.path())));
         }
+        if !route.takes(request.method()) {
+            return Err(Problem::method(route.methods()));
+        }
         match (route, request.method()) {
-            (Route::Key(raw), &Method::GET | &Method::HEAD) => {
-                poll::key(self, route::key(raw)?, uri.query(), request.headers())
-            }
             (Route::Key(raw), &Method::PUT | &Method::DELETE) => {
                 self.publishes(&request)?;
                 publish::key(self, route::key(raw)?, request)
             }
-            (Route::Key(_), _) => Err(Problem::method("GET, HEAD, PUT, DELETE")),
-            (Route::Changes, &Method::POST) => {
+            (Route::Key(raw), _) => poll::key(self, route::key(raw)?, uri.query(), request.headers()),
+            (Route::Changes, _) => {
                 self.publishes(&request)?;
                 changes::post(self, request)
             }
-            (Route::Changes, _) => Err(Problem::method("POST")),
-            (_, &Method::GET | &Method::HEAD) => self.read(route, &request),
-            (_, _) => Err(Problem::method("GET, HEAD")),
+            (_, _) => self.read(route, &request),
         }
     }
 
@@ -120,11 +118,13 @@ impl Door {
             Route::Keys => return listing::get(self, query),
             Route::Events => events::get(self, request),
             Route::Status => plain(status::status),
+            Route::Hosts => return hosts::get(self, query),
             Route::Refusals => plain(status::refusals),
             Route::Entry(revision) => return entries::get(self, revision),
             Route::Live => health::live(),
             Route::Ready => health::ready(&self.surface),
             Route::Metrics => plain(health::metrics),
+            Route::Description => plain(openapi::get),
             Route::Unknown | Route::Key(_) | Route::Changes => {
                 Err(Problem::not_found("this path is unknown: values are under /v1/keys/"))
             }

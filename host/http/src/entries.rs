@@ -21,7 +21,7 @@ pub fn get(door: &Door, revision: &str) -> Result<Step, Problem> {
 }
 
 async fn read(surface: &Surface, revision: Revision) -> Answer {
-    let entries = surface.log.read(revision, 1).await.map_err(|lost| {
+    let entries = surface.edges.log.read(revision, 1).await.map_err(|lost| {
         Problem::unavailable("source-away", "the log is out of reach", format!("{}: retry later", lost.0))
     })?;
     match entries.first().filter(|entry| entry.revision == revision) {

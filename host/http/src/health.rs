@@ -1,13 +1,21 @@
 //! Whether the host lives, whether it should be asked, and what it counts.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 use metrics::gauge;
+use sluice_core::{Key, Refusal, Revision, State};
 
 use crate::body::Body;
 use crate::door::Answer;
 use crate::problem::Problem;
+use crate::process;
 use crate::surface::Surface;
+
+/// What the source of changes can be: not heard of since the start, answering, or out of reach.
+const SOURCE_STATES: [&str; 3] = ["starting", "ok", "away"];
 
 /// `/livez`: it answers, so it lives.
 pub fn live() -> Answer {
@@ -25,13 +33,38 @@ pub fn ready(surface: &Surface) -> Answer {
     })
 }
 
-/// `/metrics`, as Prometheus reads them. Ages are set here, for they change while nothing happens.
+/// `/metrics`, as Prometheus reads them. What can be told at any time, and ages, which change while nothing
+/// happens, are worked out here and not at each install.
 pub fn metrics(surface: &Surface) -> Answer {
     let Some(handle) = &surface.metrics else {
         return Err(Problem::not_found("metrics are off on this host"));
     };
-    gauge!("sluice_config_age_seconds").set(surface.age_ms(&surface.hub.view()) as f64 / 1000.0);
-    Ok(text(StatusCode::OK, handle.render(), "text/plain; version=0.0.4; charset=utf-8"))
+    let view = surface.hub.view();
+    gauge!("sluice_config_age_seconds").set(surface.age_ms(&view) as f64 / 1000.0);
+    gauge!("sluice_refused_keys").set(refused_keys(&view.state) as f64);
+    let now = source_state(surface);
+    for state in SOURCE_STATES {
+        gauge!("sluice_source_state", "state" => state).set(if state == now { 1.0 } else { 0.0 });
+    }
+    let told = handle.render() + &process::exposition(Path::new("/proc"));
+    Ok(text(StatusCode::OK, told, "text/plain; version=0.0.4; charset=utf-8"))
+}
+
+fn source_state(surface: &Surface) -> &'static str {
+    match (&surface.hub.standing().source, surface.hub.fresh_ms()) {
+        (Some(_), _) => "away",
+        (None, 0) => "starting",
+        (None, _) => "ok",
+    }
+}
+
+/// Keys with a newer change that was refused than the value they have. Only what the state remembers counts,
+/// which also bounds the work. A retry of a change that was applied is refused, and takes nothing from anybody.
+fn refused_keys(state: &State) -> usize {
+    let lost = state.refused.iter().filter(|refused| !matches!(refused.refusal, Refusal::Duplicate(_)));
+    let pairs = lost.flat_map(|refused| refused.keys.iter().map(move |key| (key, refused.revision)));
+    let behind = |(key, at): &(&Key, Revision)| state.revision_of(key) < *at;
+    pairs.filter(behind).map(|(key, _)| key).collect::<BTreeSet<_>>().len()
 }
 
 fn text(status: StatusCode, body: impl Into<bytes::Bytes>, media: &'static str) -> Response<Body> {

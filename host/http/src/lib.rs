@@ -6,7 +6,8 @@
 //! - `door` is where a request comes in: `route` says what it asks for, `access` whether it may
 //! - `keys` and `listing` answer reads, `poll` those that wait, `events` those that go on and on
 //! - `publish`, `changes` append to the log and wait for the outcome, `rehearse` only pretends to
-//! - `status`, `entries`, `health` tell about the host
+//! - `status`, `entries`, `health` tell about the host, `process` about its process, `hosts` about all hosts
+//! - `openapi` describes all of it
 //! - `problem` is every answer that is a no
 
 mod access;
@@ -20,11 +21,14 @@ mod door;
 mod entries;
 mod events;
 mod health;
+mod hosts;
 mod keys;
 mod listing;
 mod meter;
+mod openapi;
 mod poll;
 mod problem;
+mod process;
 mod publish;
 mod query;
 mod rehearse;
@@ -40,4 +44,4 @@ mod upload;
 pub use access::Bearer;
 pub use serve::{Drained, Serves, Stop, serve};
 pub use settings::Settings;
-pub use surface::{Identity, Surface};
+pub use surface::{Edges, Identity, Surface};

@@ -113,14 +113,14 @@ pub async fn publish(surface: std::sync::Arc<Surface>, wanted: Wanted) -> Answer
         return rehearse::rehearse(surface, laid).await;
     }
     for (blob, bytes) in &laid.blobs {
-        let stored = surface.blobs.store(bytes.clone()).await;
+        let stored = surface.edges.blobs.store(bytes.clone()).await;
         let stored =
             stored.map_err(|lost| away(format!("blob {} was not stored: {}", blob.digest, lost.0), &laid.entry))?;
         if stored != *blob {
             return Err(Problem::internal(format!("blob {} was stored as {}", blob.digest, stored.digest)));
         }
     }
-    let revision = surface.log.append(laid.entry.fields.clone()).await;
+    let revision = surface.edges.log.append(laid.entry.fields.clone()).await;
     let revision = revision.map_err(|error| match &error {
         AppendError::Away(_) => away(error.to_string(), &laid.entry),
         AppendError::Refused(_) => {
@@ -138,7 +138,7 @@ pub async fn publish(surface: std::sync::Arc<Surface>, wanted: Wanted) -> Answer
 
 /// A retry with the same token gets the answer the first one got, if it asked for the same.
 async fn again(surface: &Surface, entry: &Entry, revision: Revision, first: Revision) -> Answer {
-    let found = surface.log.read(first, 1).await.unwrap_or_default();
+    let found = surface.edges.log.read(first, 1).await.unwrap_or_default();
     let is_same = found.first().is_some_and(|found| found.revision == first && found.fields == entry.fields);
     match surface.hub.fate(first) {
         fate @ (Fate::Settled(_) | Fate::Held(_)) if is_same => ruling::of(&fate, first),

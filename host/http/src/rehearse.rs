@@ -24,7 +24,7 @@ pub async fn rehearse(surface: Arc<Surface>, laid: Laid) -> Answer {
         let document = json!({ "apiVersion": API_VERSION, "dryRun": true, "outcome": "held", "why": why });
         return Ok(answer::json(StatusCode::ACCEPTED, &document));
     }
-    let judge = surface.judge.clone();
+    let judge = surface.edges.judge.clone();
     let played = tokio::task::spawn_blocking(move || play(&*judge, &entry, state)).await;
     match played.map_err(|_| Problem::internal("the dry run failed"))? {
         Ok(outcome) => ruling::settled(&outcome, None),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use hyper::Method;
 use percent_encoding::percent_decode_str;
 use sluice_core::Key;
 
@@ -20,6 +21,8 @@ pub enum Route<'p> {
     Changes,
     /// `/v1/status`
     Status,
+    /// `/v1/hosts`
+    Hosts,
     /// `/v1/refusals`
     Refusals,
     /// `/v1/entries/{rev}`
@@ -30,12 +33,31 @@ pub enum Route<'p> {
     Ready,
     /// `/metrics`
     Metrics,
+    /// `/openapi.json`
+    Description,
     /// Anything else.
     Unknown,
 }
 
 /// How many routes there are, for tables by [`Route::index`].
-pub const ROUTES: usize = 11;
+pub const ROUTES: usize = 13;
+
+/// Every path that is served, as `openapi.json` writes it. A path that is not here is unknown.
+pub const PATHS: [(&str, Route<'static>); 13] = [
+    ("/v1/keys/{key}", Route::Key("{key}")),
+    ("/v1/keys", Route::Keys),
+    ("/v1/events", Route::Events),
+    ("/v1/changes", Route::Changes),
+    ("/v1/status", Route::Status),
+    ("/v1/hosts", Route::Hosts),
+    ("/v1/refusals", Route::Refusals),
+    ("/v1/entries/{rev}", Route::Entry("{rev}")),
+    ("/livez", Route::Live),
+    ("/readyz", Route::Ready),
+    ("/healthz", Route::Ready),
+    ("/metrics", Route::Metrics),
+    ("/openapi.json", Route::Description),
+];
 
 impl<'p> Route<'p> {
     /// Looks a path up; the path of a value first, for it is asked for most.
@@ -43,17 +65,27 @@ impl<'p> Route<'p> {
         if let Some(key) = path.strip_prefix("/v1/keys/") {
             return Route::Key(key);
         }
-        match path {
-            "/v1/keys" => Route::Keys,
-            "/v1/events" => Route::Events,
-            "/v1/changes" => Route::Changes,
-            "/v1/status" => Route::Status,
-            "/v1/refusals" => Route::Refusals,
-            "/livez" => Route::Live,
-            "/readyz" | "/healthz" => Route::Ready,
-            "/metrics" => Route::Metrics,
-            _ => path.strip_prefix("/v1/entries/").map_or(Route::Unknown, Route::Entry),
+        if let Some(revision) = path.strip_prefix("/v1/entries/") {
+            return Route::Entry(revision);
         }
+        PATHS.iter().find(|(served, _)| *served == path).map_or(Route::Unknown, |(_, route)| *route)
+    }
+
+    /// The methods it takes, as `Allow` lists them.
+    pub fn methods(self) -> &'static str {
+        match self {
+            Route::Key(_) => "GET, HEAD, PUT, DELETE",
+            Route::Changes => "POST",
+            Route::Keys | Route::Events | Route::Status | Route::Hosts | Route::Refusals | Route::Entry(_) => {
+                "GET, HEAD"
+            }
+            Route::Live | Route::Ready | Route::Metrics | Route::Description | Route::Unknown => "GET, HEAD",
+        }
+    }
+
+    /// Whether it takes this method.
+    pub fn takes(self, method: &Method) -> bool {
+        self.methods().split(", ").any(|taken| taken == method.as_str())
     }
 
     /// Its place in a table.
@@ -64,47 +96,37 @@ impl<'p> Route<'p> {
             Route::Events => 2,
             Route::Changes => 3,
             Route::Status => 4,
-            Route::Refusals => 5,
-            Route::Entry(_) => 6,
-            Route::Live => 7,
-            Route::Ready => 8,
-            Route::Metrics => 9,
-            Route::Unknown => 10,
+            Route::Hosts => 5,
+            Route::Refusals => 6,
+            Route::Entry(_) => 7,
+            Route::Live => 8,
+            Route::Ready => 9,
+            Route::Metrics => 10,
+            Route::Description => 11,
+            Route::Unknown => 12,
         }
     }
 
-    /// Its name in metrics.
+    /// Its name in metrics: the first path that leads to it.
     pub fn label(self) -> &'static str {
-        match self {
-            Route::Key(_) => "/v1/keys/{key}",
-            Route::Keys => "/v1/keys",
-            Route::Events => "/v1/events",
-            Route::Changes => "/v1/changes",
-            Route::Status => "/v1/status",
-            Route::Refusals => "/v1/refusals",
-            Route::Entry(_) => "/v1/entries/{rev}",
-            Route::Live => "/livez",
-            Route::Ready => "/readyz",
-            Route::Metrics => "/metrics",
-            Route::Unknown => "unknown",
-        }
+        PATHS.iter().find(|(_, route)| route.index() == self.index()).map_or("unknown", |(path, _)| path)
     }
 
     /// Whether it is about the host and not about the configuration.
     pub fn is_administration(self) -> bool {
         match self {
-            Route::Status | Route::Refusals | Route::Entry(_) | Route::Metrics => true,
+            Route::Status | Route::Hosts | Route::Refusals | Route::Entry(_) | Route::Metrics => true,
             Route::Key(_) | Route::Keys | Route::Events | Route::Changes => false,
-            Route::Live | Route::Ready | Route::Unknown => false,
+            Route::Live | Route::Ready | Route::Description | Route::Unknown => false,
         }
     }
 
-    /// Whether it is about the configuration. Health belongs to both.
+    /// Whether it is about the configuration. Health and the description belong to both.
     pub fn is_data(self) -> bool {
         match self {
             Route::Key(_) | Route::Keys | Route::Events | Route::Changes => true,
-            Route::Status | Route::Refusals | Route::Entry(_) | Route::Metrics => false,
-            Route::Live | Route::Ready | Route::Unknown => false,
+            Route::Status | Route::Hosts | Route::Refusals | Route::Entry(_) | Route::Metrics => false,
+            Route::Live | Route::Ready | Route::Description | Route::Unknown => false,
         }
     }
 }
@@ -123,6 +145,8 @@ pub fn key(raw: &str) -> Result<Key, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -142,10 +166,11 @@ mod tests {
     }
 
     #[test]
-    fn every_route_has_a_place_of_its_own() {
-        let paths = ["/v1/keys/a", "/v1/keys", "/v1/events", "/v1/changes", "/v1/status", "/v1/refusals"];
-        let more = ["/v1/entries/1", "/livez", "/readyz", "/metrics", "/"];
-        let places = paths.into_iter().chain(more).map(|path| Route::of(path).index());
-        assert!(places.eq(0..ROUTES));
+    fn every_route_is_a_path_and_has_a_place_of_its_own() {
+        for (path, route) in PATHS {
+            assert_eq!(Route::of(path), route);
+        }
+        let places: BTreeSet<usize> = PATHS.iter().map(|(_, route)| route.index()).collect();
+        assert!(places.into_iter().eq(0..Route::Unknown.index()) && Route::Unknown.index() == ROUTES - 1);
     }
 }

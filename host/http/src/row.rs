@@ -21,7 +21,7 @@ pub struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<&'a str>,
     /// The value, when it is not.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "valueBase64", skip_serializing_if = "Option::is_none")]
     base64: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use sluice_node::hub::wall_ms;
-use sluice_node::{Blobs, Hub, Judge, Log, View};
+use sluice_node::{Blobs, Hosts, Hub, Judge, Log, View};
 use tokio::sync::Semaphore;
 
 use crate::meter::Meter;
@@ -23,16 +23,24 @@ pub struct Identity {
     pub version: String,
 }
 
-/// What all listeners of a host share: where they read, where they publish, and their bounds.
-pub struct Surface {
-    /// Where they read.
-    pub hub: Arc<Hub>,
+/// The ports that listeners go through.
+pub struct Edges {
     /// Where they publish.
     pub log: Arc<dyn Log>,
     /// Where large values go first.
     pub blobs: Arc<dyn Blobs>,
     /// Who judges a dry run.
     pub judge: Arc<dyn Judge>,
+    /// Who tells about the other hosts.
+    pub hosts: Arc<dyn Hosts>,
+}
+
+/// What all listeners of a host share: where they read, where they publish, and their bounds.
+pub struct Surface {
+    /// Where they read.
+    pub hub: Arc<Hub>,
+    /// What they go through.
+    pub edges: Edges,
     /// What `/metrics` shows.
     pub metrics: Option<PrometheusHandle>,
     /// Who this host is.
@@ -49,15 +57,14 @@ impl Surface {
     /// Puts it together. Takes its metrics from the recorder installed by now.
     pub fn new(
         hub: Arc<Hub>,
-        (log, blobs, judge): (Arc<dyn Log>, Arc<dyn Blobs>, Arc<dyn Judge>),
+        edges: Edges,
         metrics: Option<PrometheusHandle>,
         identity: Identity,
         settings: Settings,
     ) -> Arc<Surface> {
         let uploads = Semaphore::new(settings.uploads_max.max(1));
         let (meter, watchers, is_draining) = (Meter::default(), AtomicUsize::new(0), AtomicBool::new(false));
-        let surface =
-            Surface { hub, log, blobs, judge, metrics, identity, settings, meter, uploads, watchers, is_draining };
+        let surface = Surface { hub, edges, metrics, identity, settings, meter, uploads, watchers, is_draining };
         Arc::new(surface)
     }
 

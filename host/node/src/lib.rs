@@ -15,4 +15,4 @@ pub mod ports;
 
 pub use drive::{Host, Ports, Running};
 pub use hub::{Hub, View};
-pub use ports::{AppendError, Blobs, Judge, Judgement, Log, Reports, Store};
+pub use ports::{AppendError, Blobs, Heard, Hosts, Judge, Judgement, Log, Reports, Store};

@@ -9,7 +9,7 @@ use sluice_core::{Batch, BlobRef, Digest, Entry, Lost, Revision, Standing, State
 use tokio::sync::watch;
 
 use crate::hub::wall_ms;
-use crate::ports::{Answer, AppendError, Blobs, Judge, Judgement, Log, Reports, Store};
+use crate::ports::{Answer, AppendError, Blobs, Heard, Hosts, Judge, Judgement, Log, Reports, Store};
 
 /// How long a pull waits for news.
 const PULL_WAIT: Duration = Duration::from_secs(5);
@@ -105,6 +105,16 @@ impl Reports for MemoryReports {
     fn report(&self, standing: Standing) -> Answer<'_, Result<(), Lost>> {
         *locked(&self.0) = Some(standing);
         Box::pin(async { Ok(()) })
+    }
+}
+
+/// The hosts somebody says there are.
+#[derive(Default)]
+pub struct MemoryHosts(pub Vec<Heard>);
+
+impl Hosts for MemoryHosts {
+    fn heard(&self) -> Answer<'_, Result<Vec<Heard>, Lost>> {
+        Box::pin(async move { Ok(self.0.clone()) })
     }
 }
 

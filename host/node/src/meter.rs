@@ -17,6 +17,7 @@ pub struct Meter {
     held: Gauge,
     source_faults: Counter,
     store_faults: Counter,
+    resyncs: Counter,
     is_away: bool,
 }
 
@@ -30,6 +31,7 @@ impl Default for Meter {
             held: gauge!("sluice_held_entries"),
             source_faults: counter!("sluice_faults_total", "kind" => "source"),
             store_faults: counter!("sluice_faults_total", "kind" => "store"),
+            resyncs: counter!("sluice_resyncs_total", "why" => "reconnect"),
             is_away: false,
         }
     }
@@ -47,6 +49,7 @@ impl Meter {
             }
             Event::Pulled { result: Ok(_), .. } => {
                 if std::mem::replace(&mut self.is_away, false) {
+                    self.resyncs.increment(1);
                     info!("log in reach again");
                 }
             }

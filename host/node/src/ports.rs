@@ -45,6 +45,23 @@ pub trait Reports: Send + Sync {
     fn report(&self, standing: Standing) -> Answer<'_, Result<(), Lost>>;
 }
 
+/// A host that was heard of, and what it said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Its name.
+    pub host: String,
+    /// When it wrote its last report, in ms since 1970 by its own clock.
+    pub seen_ms: u64,
+    /// That report as it wrote it, which is JSON; none when it has expired.
+    pub report: Option<Bytes>,
+}
+
+/// All hosts of the space, for people who look at the fleet.
+pub trait Hosts: Send + Sync {
+    /// Every host heard of lately, by name.
+    fn heard(&self) -> Answer<'_, Result<Vec<Heard>, Lost>>;
+}
+
 /// The validators.
 pub trait Judge: Send + Sync {
     /// Runs all bound validators over one change, on the state just before it. A pure function of its

@@ -6,8 +6,8 @@
 //!
 //! - `revision < mine`: this host has not decided yet; `held`, `source` and `store` say what it waits for.
 //! - `mine` stands in `refusals`: refused, for the reason given there.
-//! - `mine` stands in `held` or `held_others`: this host cannot tell yet.
-//! - `mine < refusals_from`: too long ago; this report no longer knows.
+//! - `mine` stands in `held` or `heldOthers`: this host cannot tell yet.
+//! - `mine < refusalsFrom`: too long ago; this report no longer knows.
 //! - otherwise: applied, and served by this host.
 
 use std::collections::BTreeMap;
@@ -21,9 +21,9 @@ pub const REPORT_BYTES_MAX: usize = 64 << 10;
 
 /// A host's report.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct HostReport {
     /// Always [`API_VERSION`].
-    #[serde(rename = "apiVersion")]
     pub api_version: String,
     /// The host's name.
     pub host: String,
@@ -76,6 +76,7 @@ pub struct HostReport {
 
 /// A change that waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct HeldReport {
     /// Which.
     pub revision: String,
@@ -95,6 +96,7 @@ pub struct HeldReport {
 
 /// A change that was refused. Long texts are shortened, and end in `…` then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RefusalReport {
     /// Which.
     pub revision: String,

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use metrics::gauge;
 use redis::Value;
 use sluice_core::{Lost, Standing};
-use sluice_node::ports::{Answer, Reports};
+use sluice_node::ports::{Answer, Heard, Hosts, Reports};
 
 use crate::Redis;
 use crate::log::odd;
@@ -65,6 +66,7 @@ impl Reports for Reporter {
     fn report(&self, standing: Standing) -> Answer<'_, Result<(), Lost>> {
         Box::pin(async move {
             let (identity, now_ms) = (self.identity.clone(), now_ms());
+            let (cursor, index) = (standing.state.cursor, standing.state.index);
             let text = move || serde_json::to_vec(&standing::report(&identity, &standing, now_ms));
             // The root digest of a million new keys takes a second of computing.
             let text = tokio::task::spawn_blocking(text).await.map_err(|error| lost_report(&error))?;
@@ -77,8 +79,19 @@ impl Reports for Reporter {
             let forgotten = format!("({}", now_ms.saturating_sub(REMEMBERED_MS));
             commands.cmd("ZREMRANGEBYSCORE").arg(&*inner.names.hosts).arg("-inf").arg(forgotten);
             let answers = inner.commands.ask_all(&commands).await;
-            answers.map(drop).map_err(|trouble| self.redis.lost(trouble))
+            answers.map(drop).map_err(|trouble| self.redis.lost(trouble))?;
+            // How long the log is only the server knows, and a scrape must not wait for it.
+            if let Some(lag) = self.redis.stream().await?.and_then(|stream| stream.behind(cursor, index)) {
+                gauge!("sluice_log_lag_entries").set(lag as f64);
+            }
+            Ok(())
         })
+    }
+}
+
+impl Hosts for Redis {
+    fn heard(&self) -> Answer<'_, Result<Vec<Heard>, Lost>> {
+        Box::pin(async move { self.all_hosts().await.map_err(|trouble| self.lost(trouble)) })
     }
 }
 
@@ -88,7 +101,7 @@ impl Redis {
     /// # Errors
     /// The server is out of reach or does not allow it.
     pub async fn hosts(&self) -> Result<Vec<Seen>, Lost> {
-        self.all_hosts().await.map_err(|trouble| self.lost(trouble))
+        Ok(self.heard().await?.into_iter().map(Seen::from).collect())
     }
 
     /// The reports of all hosts that live, by name.
@@ -99,12 +112,12 @@ impl Redis {
         Ok(self.hosts().await?.into_iter().filter_map(|seen| seen.report).collect())
     }
 
-    async fn all_hosts(&self) -> Result<Vec<Seen>, Trouble> {
+    async fn all_hosts(&self) -> Result<Vec<Heard>, Trouble> {
         let mut command = redis::cmd("ZRANGE");
         command.arg(&*self.inner.names.hosts).arg(0).arg(-1).arg("WITHSCORES");
         let answer = self.inner.commands.ask(&command).await?;
         let pairs: Vec<(String, f64)> = redis::from_redis_value(answer).map_err(unreadable)?;
-        let mut seen = Vec::with_capacity(pairs.len());
+        let mut heard = Vec::with_capacity(pairs.len());
         for some in pairs.chunks(REPORTS_PER_READ) {
             let mut command = redis::cmd("MGET");
             for (host, _) in some {
@@ -112,19 +125,26 @@ impl Redis {
             }
             let answer = self.inner.commands.ask(&command).await?;
             let Value::Array(reports) = answer else { return Err(odd("MGET", &answer)) };
-            seen.extend(some.iter().zip(reports).map(|((host, ms), report)| read(host, *ms, report)));
+            heard.extend(some.iter().zip(reports).map(|((host, ms), report)| read(host, *ms, report)));
         }
-        seen.sort_by(|a, b| a.host.cmp(&b.host));
-        Ok(seen)
+        heard.sort_by(|a, b| a.host.cmp(&b.host));
+        Ok(heard)
     }
 }
 
-fn read(host: &str, seen_ms: f64, report: Value) -> Seen {
+impl From<Heard> for Seen {
+    fn from(heard: Heard) -> Seen {
+        let report = heard.report.and_then(|text| serde_json::from_slice(&text).ok());
+        Seen { host: heard.host, seen_ms: heard.seen_ms, report }
+    }
+}
+
+fn read(host: &str, seen_ms: f64, report: Value) -> Heard {
     let report = match report {
-        Value::BulkString(text) => serde_json::from_slice(&text).ok(),
+        Value::BulkString(text) => Some(text.into()),
         _ => None,
     };
-    Seen { host: host.to_owned(), seen_ms: seen_ms as u64, report }
+    Heard { host: host.to_owned(), seen_ms: seen_ms as u64, report }
 }
 
 fn unreadable(error: redis::ParsingError) -> Trouble {

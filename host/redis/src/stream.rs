@@ -21,6 +21,17 @@ pub struct StreamFacts {
     pub added: Option<u64>,
 }
 
+impl StreamFacts {
+    /// Entries that a host at `cursor`, with `index` entries folded, has not decided; none when nobody can tell.
+    pub fn behind(&self, cursor: Revision, index: u64) -> Option<u64> {
+        match self.added {
+            _ if cursor >= self.last => Some(0),
+            Some(added) => Some(added.saturating_sub(index)),
+            None => None,
+        }
+    }
+}
+
 impl Redis {
     /// What the server says about the log; none when there is no log yet.
     ///

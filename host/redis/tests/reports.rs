@@ -72,6 +72,8 @@ async fn a_report_tells_where_a_host_stands_and_expires() {
     assert_eq!(report.refusals.iter().map(|refusal| &refusal.revision[..]).collect::<Vec<_>>(), ["0-0", "1-0", "2-0"]);
     assert_eq!((&report.refusals[0].class[..], &report.refusals[0].keys[..]), ("guarded", &["a/b".to_owned()][..]));
     assert_eq!((report.source.as_deref(), report.store.as_deref()), (Some("away"), None));
+    let text = serde_json::to_value(report).unwrap();
+    assert_eq!((&text["refusalsFrom"], &text["refusals"][0]["keysTotal"]), (&"0-0".into(), &1.into()), "{text:#}");
 
     server.say(&["PEXPIRE", "sluice:{shop}:host:ams-1", "1"]).await;
     wait_for(|| async { redis.reports().await.unwrap().len() == 1 }).await;

@@ -30,6 +30,9 @@ pub struct Reach {
     /// Go through this host's HTTP address instead of Redis
     #[arg(long, global = true, env = "SLUICE_HOST", value_name = "URL")]
     pub host: Option<String>,
+    /// The file with the token that --host wants for publishing
+    #[arg(long, global = true, env = "SLUICE_PUBLISH_TOKEN_FILE", value_name = "FILE")]
+    pub publish_token_file: Option<PathBuf>,
     /// Give up after this long (10s, 2m)
     #[arg(long, global = true, default_value = "30s", value_parser = duration)]
     pub timeout: Duration,

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use sluice_core::Revision;
 
 use crate::output::Table;
 use crate::utc::ago;
@@ -91,12 +90,7 @@ impl Fleet {
     /// Entries of the log the host has not decided; none when nobody can tell.
     fn behind(&self, report: &HostReport) -> Option<u64> {
         let log = self.log.as_ref()?;
-        let revision: Revision = report.revision.parse().ok()?;
-        match log.added {
-            _ if revision >= log.last => Some(0),
-            Some(added) => Some(added.saturating_sub(report.index)),
-            None => None,
-        }
+        log.behind(report.revision.parse().ok()?, report.index)
     }
 }
 
@@ -117,6 +111,8 @@ pub fn state(report: &HostReport) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use sluice_core::Revision;
+
     use super::*;
 
     fn seen(host: &str, revision: &str, root: &str, held: usize) -> Seen {

@@ -2,13 +2,15 @@
 //!
 //! - [`cli`]: what was typed; [`exit`]: how it ends; [`output`]: what it prints
 //! - [`settings`]: what a host is told; [`wiring`]: the only place that names concrete edges
-//! - [`space`]: a space as commands reach it over Redis; [`replica`]: the fold, run here; [`publish`]: the way in
-//! - [`through`]: a space through a host, whose events [`sse`] reads; [`fleet`]: what all hosts report
+//! - [`space`]: a space as commands reach it over Redis; [`replica`]: the fold, run here
+//! - [`draft`]: a change as commands write it; [`publish`]: the way in; [`told`]: what came of it
+//! - [`way`]: to the space, over Redis or [`through`] a host, whose events [`sse`] reads; [`fleet`]: what all hosts report
 //! - [`tree`], [`plan`]: files as keys, and what must change; [`prefix`], [`payload`], [`utc`]: small words
 //! - [`commands`]: one verb, one file
 
 pub mod cli;
 pub mod commands;
+pub mod draft;
 pub mod exit;
 pub mod fleet;
 pub mod output;
@@ -22,8 +24,10 @@ pub mod space;
 pub mod sse;
 pub mod telemetry;
 pub mod through;
+pub mod told;
 pub mod tree;
 pub mod utc;
+pub mod way;
 pub mod wiring;
 
 use std::ffi::OsString;

@@ -153,7 +153,7 @@ fn is_nothing(value: &Value) -> bool {
 }
 
 /// A value in one cell. Control characters are escaped: some of it was written by strangers.
-fn plain(value: &Value) -> String {
+pub fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => printable(text),

@@ -155,6 +155,13 @@ fn token(path: Option<&Path>) -> (Option<String>, Result<(), String>) {
     }
 }
 
+/// The token commands publish with through a host.
+pub fn publish_token(path: &Path) -> Result<String> {
+    let (token, fault) = token(Some(path));
+    fault.map_err(usage)?;
+    Ok(token.expect("a token without a fault is there"))
+}
+
 fn plural(faults: usize) -> String {
     if faults == 1 { "1 fault".to_owned() } else { format!("{faults} faults") }
 }
@@ -207,6 +214,7 @@ mod tests {
             redis: "redis://127.0.0.1".to_owned(),
             space: "shop".to_owned(),
             host: None,
+            publish_token_file: None,
             timeout: std::time::Duration::from_secs(1),
         };
         Settings::load(&args, &reach, 0)

@@ -41,9 +41,21 @@ impl Context {
     }
 
     /// The space over Redis. Nothing is connected before it is needed.
+    ///
+    /// # Errors
+    /// With `--host`, which must not be passed over: who gives it may not be meant to reach Redis, or another one.
     pub fn space(&self) -> Result<Space> {
+        self.takes_no_host("this needs the log itself, which no host serves: leave it out and give --redis URL")?;
         let redis = Arc::new(wiring::redis(&self.reach)?);
         Ok(Space { redis, timeout: self.reach.timeout })
+    }
+
+    /// Refuses `--host`.
+    pub fn takes_no_host(&self, why: &str) -> Result<()> {
+        match &self.reach.host {
+            None => Ok(()),
+            Some(host) => Err(usage(format!("--host {host} (or SLUICE_HOST): {why}"))),
+        }
     }
 
     /// Runs a command's future under `--timeout`.

@@ -57,6 +57,11 @@ fn describe() {
     describe_counter!("sluice_validator_verdicts_total", "verdicts by validator");
     describe_counter!("sluice_validator_fuel_total", "fuel used by validators");
     describe_gauge!("sluice_config_age_seconds", "time since the log last answered");
+    describe_gauge!("sluice_log_lag_entries", "entries of the log not yet decided, when the host last reported");
+    describe_gauge!("sluice_refused_keys", "keys with a newer change that was refused");
+    describe_gauge!("sluice_source_state", "1 for the state the source is in: starting, ok, away");
+    describe_counter!("sluice_resyncs_total", "times missing entries were pulled again: reconnect, damage");
     describe_counter!("sluice_http_requests_total", "requests by route and status code");
+    describe_gauge!("sluice_http_connections", "open connections");
     describe_gauge!("sluice_watchers", "open event streams and long polls");
 }

@@ -1,9 +1,15 @@
 //! A space through a host's HTTP surface, for those who cannot reach Redis.
 
+mod fleet;
+mod listing;
+
+use std::path::PathBuf;
+
 use anyhow::{Result, anyhow};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -11,6 +17,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 use crate::exit::{away, usage};
+use crate::settings;
 use crate::space::Context;
 
 /// Largest answer read whole, in bytes: the largest value, with room for the largest page. A host that
@@ -20,7 +27,8 @@ const ANSWER_BYTES_MAX: usize = 128 << 20;
 /// One host.
 pub struct Through {
     base: String,
-    client: Client<HttpConnector, Empty<Bytes>>,
+    client: Client<HttpConnector, Full<Bytes>>,
+    token_file: Option<PathBuf>,
 }
 
 impl Through {
@@ -28,7 +36,8 @@ impl Through {
     pub fn of(context: &Context) -> Result<Option<Through>> {
         let client = || Client::builder(TokioExecutor::new()).build(HttpConnector::new());
         let base = context.reach.host.as_deref().map(base).transpose()?;
-        Ok(base.map(|base| Through { base, client: client() }))
+        let token_file = context.reach.publish_token_file.clone();
+        Ok(base.map(|base| Through { base, client: client(), token_file }))
     }
 
     /// Asks for a path with its query and answers with the head of what came.
@@ -36,14 +45,54 @@ impl Through {
     /// # Errors
     /// The host is out of reach, or its answer is a no: then in its own words.
     pub async fn ask(&self, path: &str) -> Result<Response<Incoming>> {
-        let lost = |error: &dyn std::fmt::Display| away(format!("host {} is out of reach: {error}", self.base));
-        let uri: Uri = format!("{}{path}", self.base).parse().map_err(usage)?;
-        let request = Request::get(uri).body(Empty::new()).expect("a parsed address makes a request");
-        let response = self.client.request(request).await.map_err(|error| lost(&root(&error)))?;
+        let request = Request::get(self.uri(path)?).body(Full::default()).expect("a parsed address makes a request");
+        let response = self.exchange(request).await?;
         match response.status().is_success() {
             true => Ok(response),
             false => Err(refusal(response.status(), &self.whole(response).await.unwrap_or_default())),
         }
+    }
+
+    /// Sends a change, with at most `wait_s` seconds for its outcome, and answers with what became of it: a
+    /// document that has an `outcome`.
+    ///
+    /// # Errors
+    /// As for [`Through::ask`], when the answer has no outcome.
+    pub async fn publish(&self, path: &str, change: &Value, wait_s: u64) -> Result<Value> {
+        let mut request = Request::post(self.uri(path)?).header(CONTENT_TYPE, "application/json");
+        request = request.header("prefer", format!("wait={wait_s}"));
+        if let Some(file) = &self.token_file {
+            let bearer = format!("Bearer {}", settings::publish_token(file)?);
+            let mut bearer: HeaderValue = bearer.parse().map_err(|_| usage("the token has bytes no header takes"))?;
+            bearer.set_sensitive(true);
+            request = request.header(AUTHORIZATION, bearer);
+        }
+        let body = Full::from(change.to_string());
+        let response = self.exchange(request.body(body).expect("a parsed address makes a request")).await?;
+        let status = response.status();
+        let text = self.whole(response).await?;
+        let document: Value = serde_json::from_slice(&text).unwrap_or_default();
+        match document.get("outcome").is_some_and(Value::is_string) {
+            true => Ok(document),
+            false if status == StatusCode::UNAUTHORIZED => {
+                Err(usage(format!("{}: name its file with --publish-token-file FILE", refusal(status, &text))))
+            }
+            false => Err(refusal(status, &text)),
+        }
+    }
+
+    /// Where it is.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    fn uri(&self, path: &str) -> Result<Uri> {
+        format!("{}{path}", self.base).parse().map_err(usage)
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>> {
+        let lost = |error: &dyn std::error::Error| away(format!("host {} is out of reach: {}", self.base, root(error)));
+        self.client.request(request).await.map_err(|error| lost(&error))
     }
 
     /// The whole body of an answer.

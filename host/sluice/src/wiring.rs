@@ -49,7 +49,7 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
         judge: judge.clone(),
         store: Arc::new(store),
     };
-    let surface = surface(settings, hub.clone(), &ports, metrics);
+    let surface = surface(settings, hub.clone(), (&ports, redis), metrics);
     let host = Host { settings: sluice_core::Settings::default(), state, ports, hub };
     let (stop, stopped) = watch::channel(false);
     let serves = if admin.is_some() { Serves::Data } else { Serves::Everything };
@@ -106,6 +106,7 @@ async fn bind(name: &str, address: std::net::SocketAddr) -> Result<TcpListener> 
 fn open_store(settings: &Settings) -> Result<(DiskStore, sluice_core::State)> {
     let bounds = sluice_disk::Settings { sync: settings.is_synced, ..sluice_disk::Settings::default() };
     let opened = DiskStore::open(&settings.data, &settings.space, bounds).map_err(usage)?;
+    metrics::counter!("sluice_resyncs_total", "why" => "damage").increment(opened.report.damaged.len() as u64);
     for damage in &opened.report.damaged {
         warn!(file = %damage.file.display(), at = damage.at, bytes = damage.bytes, what = %damage.what,
             "damaged part of the store set aside, going on from what is sound");
@@ -124,7 +125,12 @@ fn identity(settings: &Settings, address: std::net::SocketAddr) -> Result<Identi
     })
 }
 
-fn surface(settings: &Settings, hub: Arc<Hub>, ports: &Ports, metrics: PrometheusHandle) -> Arc<Surface> {
+fn surface(
+    settings: &Settings,
+    hub: Arc<Hub>,
+    (ports, hosts): (&Ports, Arc<Redis>),
+    metrics: PrometheusHandle,
+) -> Arc<Surface> {
     let identity = sluice_http::Identity {
         host: settings.id.clone(),
         space: settings.space.clone(),
@@ -132,7 +138,8 @@ fn surface(settings: &Settings, hub: Arc<Hub>, ports: &Ports, metrics: Prometheu
     };
     let bearer = settings.publish_token.as_deref().map(|token| Bearer::new(token.as_bytes()));
     let bounds = sluice_http::Settings { bearer, ..sluice_http::Settings::default() };
-    let edges = (ports.log.clone(), ports.blobs.clone(), ports.judge.clone());
+    let (log, blobs, judge) = (ports.log.clone(), ports.blobs.clone(), ports.judge.clone());
+    let edges = sluice_http::Edges { log, blobs, judge, hosts };
     Surface::new(hub, edges, Some(metrics), identity, bounds)
 }
 

@@ -44,6 +44,7 @@ impl Sluice {
         let mut command = Command::new(binary()?);
         command.args(args).env("SLUICE_REDIS", &self.redis).env("SLUICE_SPACE", &self.space);
         command.env("XDG_CACHE_HOME", &self.cache).env("USER", "tester").env_remove("SLUICE_HOST");
+        command.env_remove("SLUICE_PUBLISH_TOKEN_FILE");
         command.stdin(Stdio::null());
         Ok(command)
     }

@@ -11,9 +11,9 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use sluice_core::{Action, Cause, Content, Entry, Finding, Put, Revision, Severity, State, Verdict};
-use sluice_http::{Bearer, Drained, Identity, Serves, Settings, Surface, serve};
-use sluice_node::memory::{FnJudge, MemoryBlobs, MemoryLog, MemoryReports, MemoryStore};
-use sluice_node::{Host, Hub, Judgement, Log, Ports};
+use sluice_http::{Bearer, Drained, Edges, Identity, Serves, Settings, Surface, serve};
+use sluice_node::memory::{FnJudge, MemoryBlobs, MemoryHosts, MemoryLog, MemoryReports, MemoryStore};
+use sluice_node::{Heard, Host, Hosts, Hub, Judgement, Log, Ports};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -58,6 +58,16 @@ fn judge(entry: &Entry, _: &State) -> Judgement {
     Ok(Verdict::Reject(Cause::Verdict, Arc::new([finding])))
 }
 
+/// A host that lives, one that is silent, and one that speaks no JSON.
+fn heard() -> Vec<Heard> {
+    let heard = |host: &str, report: Option<&'static str>| Heard {
+        host: host.to_owned(),
+        seen_ms: 7_000,
+        report: report.map(|text| Bytes::from_static(text.as_bytes())),
+    };
+    vec![heard("edge-1", Some(r#"{"host":"edge-1","revision":"5-0"}"#)), heard("gone", None), heard("odd", Some("?"))]
+}
+
 impl Edge {
     pub async fn start() -> Edge {
         Edge::with(|_| ()).await
@@ -73,18 +83,30 @@ impl Edge {
         state: State,
         publish_to: Option<Arc<dyn Log>>,
     ) -> Edge {
+        Edge::among(change, serves, state, publish_to, Arc::new(MemoryHosts(heard()))).await
+    }
+
+    /// One that hears of other hosts in this way.
+    pub async fn among(
+        change: impl FnOnce(&mut Settings),
+        serves: Serves,
+        state: State,
+        publish_to: Option<Arc<dyn Log>>,
+        hosts: Arc<dyn Hosts>,
+    ) -> Edge {
         let mut settings = Settings { bearer: Some(Bearer::new(b"let-me")), ..Settings::default() };
         change(&mut settings);
         let (log, blobs) = (Arc::new(MemoryLog::default()), Arc::new(MemoryBlobs::default()));
         let hub = Arc::new(Hub::new(state.clone()));
         let (reports, store) = (Arc::new(MemoryReports::default()), Arc::new(MemoryStore::default()));
-        let ports = Ports { log: log.clone(), blobs: blobs.clone(), reports, judge: Arc::new(FnJudge(judge)), store };
+        let ports = Ports { log: log.clone(), blobs, reports, judge: Arc::new(FnJudge(judge)), store };
         let (host_sender, host_stop) = watch::channel(false);
         let host = Host { settings: sluice_core::Settings::default(), state, ports: ports.clone(), hub: hub.clone() };
         let running = tokio::spawn(host.run(host_stop));
         let identity = Identity { host: "edge-1".into(), space: "shop".into(), version: "0".into() };
         let log_port = publish_to.unwrap_or(ports.log);
-        let surface = Surface::new(hub.clone(), (log_port, blobs, ports.judge), None, identity, settings);
+        let edges = Edges { log: log_port, blobs: ports.blobs, judge: ports.judge, hosts };
+        let surface = Surface::new(hub.clone(), edges, None, identity, settings);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);

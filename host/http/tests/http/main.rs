@@ -2,6 +2,7 @@
 
 mod edge;
 mod hostile;
+mod promises;
 mod publishing;
 mod reading;
 mod stopping;

@@ -99,15 +99,15 @@ async fn a_change_of_many_keys_is_all_or_none() {
     let change = json!({
         "author": "mei",
         "edits": [
-            { "key": "a", "put": "1", "type": "text/plain", "base": 0 },
-            { "key": "b", "put_base64": "/wA=" },
+            { "key": "a", "value": "1", "type": "text/plain", "base": 0 },
+            { "key": "b", "valueBase64": "/wA=" },
             { "key": "old", "delete": true },
         ],
     });
     edge.publish("POST", "/v1/changes", &[], change.to_string()).await.expect(200);
     assert_eq!(edge.get("/v1/keys/b").await.body, &b"\xff\x00"[..]);
     edge.get("/v1/keys/old").await.expect(404);
-    let again = json!({ "edits": [{ "key": "c", "put": "1" }, { "key": "a", "base": "0" }] });
+    let again = json!({ "edits": [{ "key": "c", "value": "1" }, { "key": "a", "base": "0" }] });
     edge.publish("POST", "/v1/changes", &[], again.to_string()).await.problem(409);
     edge.get("/v1/keys/c").await.expect(404);
 }
@@ -120,17 +120,20 @@ async fn a_wrong_change_is_told_where_it_is_wrong() {
     assert!(post(json!({ "edits": [] })).await.problem(422).contains("changes nothing"));
     assert!(post(json!({ "edits": [{ "key": "a" }] })).await.problem(422).starts_with("/edits/0"));
     assert!(
-        post(json!({ "edits": [{ "key": "a", "put": "1", "delete": true }] })).await.problem(422).contains("one thing")
-    );
-    assert!(post(json!({ "edits": [{ "key": "a//b", "put": "1" }] })).await.problem(422).contains("empty segment"));
-    assert!(
-        post(json!({ "edits": [{ "key": "a", "put_base64": "?" }] }))
+        post(json!({ "edits": [{ "key": "a", "value": "1", "delete": true }] }))
             .await
             .problem(422)
-            .contains("/edits/0/put_base64")
+            .contains("one thing")
+    );
+    assert!(post(json!({ "edits": [{ "key": "a//b", "value": "1" }] })).await.problem(422).contains("empty segment"));
+    assert!(
+        post(json!({ "edits": [{ "key": "a", "valueBase64": "?" }] }))
+            .await
+            .problem(422)
+            .contains("/edits/0/valueBase64")
     );
     assert!(
-        post(json!({ "edits": [{ "key": "a", "put": "1", "base": "x" }] })).await.problem(422).contains("revision")
+        post(json!({ "edits": [{ "key": "a", "value": "1", "base": "x" }] })).await.problem(422).contains("revision")
     );
     assert!(post(json!("x")).await.problem(400).contains("the change is not what it should be"));
     assert!(edge.log.read(Revision::ZERO, 9).await.unwrap().is_empty(), "nothing was appended");

@@ -1,7 +1,11 @@
 //! Reading values, listings and how the host stands.
 
-use sluice_core::{Digest, State};
+use std::sync::Arc;
+
+use sluice_core::{Digest, Lost, State};
 use sluice_http::Serves;
+use sluice_node::ports::Answer;
+use sluice_node::{Heard, Hosts};
 
 use crate::edge::Edge;
 
@@ -151,10 +155,40 @@ async fn a_listing_shows_text_as_text_and_bytes_as_base64() {
     edge.write(&[("put:text", "grün")]).await;
     edge.publish("PUT", "/v1/keys/bytes", &[], &b"\xff\x00"[..]).await.expect(200);
     let keys = edge.get("/v1/keys").await.json()["keys"].take();
-    assert_eq!((&keys[0]["base64"], &keys[0]["value"]), (&"/wA=".into(), &serde_json::Value::Null));
+    assert_eq!((&keys[0]["valueBase64"], &keys[0]["value"]), (&"/wA=".into(), &serde_json::Value::Null));
     assert_eq!((&keys[1]["value"], &keys[1]["bytes"]), (&"grün".into(), &5.into()));
     let bare = edge.get("/v1/keys?keys_only").await.json()["keys"].take();
-    assert!(bare[0].get("base64").is_none() && bare[0]["etag"].is_string());
+    assert!(bare[0].get("valueBase64").is_none() && bare[0]["etag"].is_string());
+}
+
+#[tokio::test]
+async fn the_fleet_is_told_as_its_hosts_report() {
+    let edge = Edge::start().await;
+    let told = edge.get("/v1/hosts").await.expect(200).json();
+    let report = serde_json::json!({ "host": "edge-1", "revision": "5-0" });
+    let silent = |host| serde_json::json!({ "host": host, "seenMs": 7000, "report": null });
+    let edge_1 = serde_json::json!({ "host": "edge-1", "seenMs": 7000, "report": report });
+    assert_eq!(told["hosts"], serde_json::json!([edge_1, silent("gone"), silent("odd")]));
+    edge.get("/v1/hosts?watch").await.problem(400);
+    edge.ask("POST", "/v1/hosts", &[], "").await.problem(405);
+}
+
+/// Nobody tells about hosts.
+struct Away;
+
+impl Hosts for Away {
+    fn heard(&self) -> Answer<'_, Result<Vec<Heard>, Lost>> {
+        Box::pin(async { Err(Lost("no route".to_owned())) })
+    }
+}
+
+#[tokio::test]
+async fn without_the_reports_the_remedy_is_named() {
+    let edge = Edge::among(|_| (), Serves::Everything, State::default(), None, Arc::new(Away)).await;
+    let reply = edge.get("/v1/hosts").await;
+    assert_eq!(reply.header("retry-after"), "1");
+    let detail = reply.problem(503);
+    assert!(detail.contains("no route") && detail.contains("see that it runs and retry"), "{detail}");
 }
 
 #[tokio::test]
@@ -165,6 +199,7 @@ async fn a_listener_serves_what_it_is_for() {
     data.get("/livez").await.expect(200);
     assert!(data.get("/v1/status").await.problem(404).contains("other listener"));
     administration.get("/v1/status").await.expect(200);
+    administration.get("/v1/hosts").await.expect(200);
     administration.get("/livez").await.expect(200);
     administration.get("/v1/keys/a").await.problem(404);
 }

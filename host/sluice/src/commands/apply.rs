@@ -6,12 +6,14 @@ use sluice_core::decode::{ENTRY_BYTES_MAX, FIELDS_MAX, INLINE_BYTES_MAX};
 use sluice_core::{Key, Media, Revision, State};
 
 use crate::cli::Apply;
+use crate::draft::Edit;
 use crate::exit::{Ended, usage};
 use crate::plan::{self, Difference};
 use crate::prefix::folder;
-use crate::publish::{self, Edit};
-use crate::space::{Context, Space};
+use crate::publish;
+use crate::space::Context;
 use crate::tree::{self, Wanted};
+use crate::way::Way;
 
 /// Fields of a change beside those of its edits: who, why, and the token.
 const NOTES: usize = 3;
@@ -22,12 +24,12 @@ pub fn run(context: &Context, args: &Apply) -> Result<Ended> {
         return Err(usage("--prune would delete every key that is not in the files: say under which --prefix"));
     }
     let wanted = tree::read(&args.file, &folder)?;
-    let space = context.space()?;
-    context.run(applied(context, &space, args, &folder, &wanted))
+    let way = Way::of(context)?;
+    context.run(applied(context, &way, args, &folder, &wanted))
 }
 
-async fn applied(context: &Context, space: &Space, args: &Apply, folder: &str, wanted: &Wanted) -> Result<Ended> {
-    let state = space.state(None).await?;
+async fn applied(context: &Context, way: &Way, args: &Apply, folder: &str, wanted: &Wanted) -> Result<Ended> {
+    let state = way.state(folder).await?;
     let differences = plan::to_files(&state, wanted, args.prune.then_some(folder));
     if differences.is_empty() {
         return unchanged(context, &state, wanted.len());
@@ -40,7 +42,7 @@ async fn applied(context: &Context, space: &Space, args: &Apply, folder: &str, w
     // The revisions seen: if somebody else changes one of these keys meanwhile, nothing of this applies.
     let bases: Vec<(Key, Revision)> =
         differences.iter().map(|difference| (difference.key.clone(), state.revision_of(&difference.key))).collect();
-    publish::publish(context, space, &edits, &bases, &args.publish).await
+    publish::publish(context, way, &edits, &bases, &args.publish).await
 }
 
 fn unchanged(context: &Context, state: &State, files: usize) -> Result<Ended> {

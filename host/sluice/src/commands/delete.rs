@@ -3,13 +3,14 @@
 use anyhow::Result;
 
 use crate::cli::Delete;
+use crate::draft::Edit;
 use crate::exit::Ended;
-use crate::publish::{self, Edit};
+use crate::publish;
 use crate::space::{Context, key};
+use crate::way::Way;
 
 pub fn run(context: &Context, args: &Delete) -> Result<Ended> {
     let key = key(&args.key)?;
     let bases: Vec<_> = args.base.map(|base| (key.clone(), base)).into_iter().collect();
-    let space = context.space()?;
-    context.run(publish::publish(context, &space, &[Edit::Delete { key }], &bases, &args.publish))
+    context.run(publish::publish(context, &Way::of(context)?, &[Edit::Delete { key }], &bases, &args.publish))
 }

@@ -14,6 +14,7 @@ use crate::plan::{self, Difference, Side};
 use crate::prefix::{folder, prefix};
 use crate::space::{Context, Space};
 use crate::tree;
+use crate::way::Way;
 
 /// Unchanged lines shown around each change.
 const AROUND: usize = 3;
@@ -26,8 +27,8 @@ pub fn run(context: &Context, args: &Diff) -> Result<Ended> {
                 return Err(usage("--prune compares every key with the files: say under which --prefix"));
             }
             let wanted = tree::read(file, &folder)?;
-            let space = context.space()?;
-            let state = context.run(space.state(None))?;
+            let way = Way::of(context)?;
+            let state = context.run(way.state(&folder))?;
             plan::to_files(&state, &wanted, args.prune.then_some(&folder))
         }
         (None, &[before, after]) => {

@@ -68,7 +68,7 @@ pub fn etag(digest: &sluice_core::Digest) -> String {
 impl Found {
     fn fields(&self, key: &Key) -> Map<String, Value> {
         let text = |name: &str, value: &str| (name.to_owned(), Value::from(value));
-        let head = [text("key", key.as_str()), text("revision", &self.revision), text("media", &self.media)];
+        let head = [text("key", key.as_str()), text("revision", &self.revision), text("type", &self.media)];
         head.into_iter().chain([text("etag", &self.etag), payload::field(&self.bytes)]).collect()
     }
 }

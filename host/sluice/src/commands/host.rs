@@ -13,6 +13,7 @@ use crate::space::Context;
 use crate::{telemetry, wiring};
 
 pub fn run(context: &Context, verb: &HostVerb) -> Result<Ended> {
+    context.takes_no_host("sluice host is about a host here: leave it out, --listen says where it serves")?;
     match verb {
         HostVerb::Run(args) => run_host(context, args),
         HostVerb::Check(args) => check(context, args),

@@ -3,20 +3,20 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::commands::status::fleet;
 use crate::exit::Ended;
 use crate::output::Table;
 use crate::space::Context;
 use crate::utc::utc;
+use crate::way::Way;
 use crate::wiring::edges::{HostReport, Seen};
 
 pub fn run(context: &Context) -> Result<Ended> {
-    let space = context.space()?;
-    let fleet = context.run(fleet(&space))?;
-    let rows = fleet.hosts.iter().map(row).collect();
+    let way = Way::of(context)?;
+    let hosts = context.run(way.hosts())?;
+    let rows = hosts.iter().map(row).collect();
     let columns = vec!["host", "address", "version", "since", "labels", "revision", "seen"];
     context.output.many("Hosts", &Table { columns, wide_from: 6, rows })?;
-    if fleet.hosts.is_empty() {
+    if hosts.is_empty() {
         context.output.remark("no host was heard of within a day");
     }
     Ok(Ended::Yes)

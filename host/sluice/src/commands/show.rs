@@ -7,16 +7,20 @@ use sluice_core::{Entry, Outcome, Revision, State};
 use crate::cli::{Form, Show};
 use crate::commands::history::message;
 use crate::exit::Ended;
-use crate::output::printable;
+use crate::output::{plain, printable};
 use crate::payload;
-use crate::publish::{finding_line, shown};
 use crate::space::{Context, Space};
+use crate::through::Through;
+use crate::told::{Told, finding_line, shown};
 use crate::utc::utc;
 
 /// Longest value shown to people, in characters; JSON has all of it.
 const SHOWN_CHARS_MAX: usize = 200;
 
 pub fn run(context: &Context, args: &Show) -> Result<Ended> {
+    if let Some(host) = Through::of(context)? {
+        return context.run(of_host(context, &host, args.revision));
+    }
     let space = context.space()?;
     let Some((entry, outcome, after)) = context.run(found(&space, args.revision))? else {
         bail!("the log has no entry {}: look for its revision with sluice history KEY", args.revision);
@@ -39,6 +43,47 @@ pub fn run(context: &Context, args: &Show) -> Result<Ended> {
             fields.insert("fields".to_owned(), listed.collect());
             let findings = outcome.findings().iter().map(|finding| Value::Object(shown(finding)));
             fields.insert("findings".to_owned(), findings.collect());
+            output.one("Entry", fields)?;
+        }
+    }
+    Ok(Ended::Yes)
+}
+
+/// What a host tells of an entry: its edits without their values, and the outcome if it remembers it.
+async fn of_host(context: &Context, host: &Through, revision: Revision) -> Result<Ended> {
+    let entry = host.document(&format!("/v1/entries/{revision}")).await?;
+    let rows = |name: &str| entry.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let (edits, findings) = (rows("edits"), rows("findings"));
+    let outcome = entry.get("outcome").and_then(Value::as_str).unwrap_or_default();
+    let is_refused = !matches!(outcome, "applied" | "staged");
+    let message = findings.first().filter(|_| is_refused).and_then(|first| first.get("message"));
+    let field = |name: &str, value: Value| (name.to_owned(), value);
+    let told = |name: &str| field(name, entry.get(name).cloned().unwrap_or_default());
+    let time = field("time", utc(revision.ms).into());
+    let message = field("message", message.cloned().unwrap_or_default());
+    let mut fields = Map::from_iter([
+        told("revision"),
+        time,
+        told("outcome"),
+        message,
+        told("digest"),
+        told("author"),
+        told("reason"),
+    ]);
+    let (output, whole) = (&context.output, Told::from_answer(&entry));
+    match output.form() {
+        Form::Table | Form::Wide => {
+            output.one("Entry", fields)?;
+            for edit in &edits {
+                let cell = |name: &str| edit.get(name).map(plain).unwrap_or_default();
+                let row = ["edit".to_owned(), cell("action"), cell("key"), cell("bytes"), cell("type")];
+                output.line(row.join("\t").trim_end_matches('\t'))?;
+            }
+            whole.iter().flat_map(Told::findings).try_for_each(|finding| output.line(&finding_line(finding)))?;
+        }
+        Form::Json | Form::Jsonl | Form::Yaml | Form::Name => {
+            fields.insert("edits".to_owned(), edits.into());
+            fields.insert("findings".to_owned(), findings.into());
             output.one("Entry", fields)?;
         }
     }

@@ -8,12 +8,12 @@ use sluice_node::hub::wall_ms;
 use tokio::time::{sleep, timeout};
 
 use crate::cli::{Form, Status};
-use crate::exit::{Ended, away};
+use crate::exit::{Ended, away, usage};
 use crate::fleet::Fleet;
 use crate::output::{Output, printable};
-use crate::publish::finding_line;
 use crate::space::{Context, Space};
 use crate::through::Through;
+use crate::told::finding_line;
 use crate::wiring::edges::HostReport;
 
 /// Pause between two looks of `--watch`.
@@ -21,6 +21,9 @@ const LOOK_PAUSE: Duration = Duration::from_millis(500);
 
 pub fn run(context: &Context, args: &Status) -> Result<Ended> {
     if let Some(host) = Through::of(context)? {
+        if args.watch {
+            return Err(usage("--watch asks Redis again and again: leave --host (or SLUICE_HOST) out"));
+        }
         return context.run(of_host(context, &host, args.id.as_deref()));
     }
     let space = context.space()?;

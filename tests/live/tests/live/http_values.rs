@@ -182,3 +182,22 @@ pub fn watched(host: &Host, count: usize) {
         reply.text().lines().any(|found| found == line).then_some(())
     });
 }
+
+#[test]
+fn every_host_tells_about_the_fleet_and_without_redis_how_to_go_on() -> Result<()> {
+    let mut fleet = Fleet::gathered(2)?;
+    let revision = fleet.sluice.json(&["put", "k", "1", "--wait=all"])?["revision"].clone();
+    for host in &fleet.hosts {
+        let told = host.ask("GET", "/v1/hosts", &[], &[])?.json();
+        let rows = told["hosts"].as_array().cloned().unwrap_or_default();
+        let names: Vec<&str> = rows.iter().filter_map(|row| row["host"].as_str()).collect();
+        assert_eq!(names, ["edge-1", "edge-2"], "{told:#}");
+        assert!(rows.iter().all(|row| row["report"]["revision"] == revision && row["seenMs"].is_u64()), "{told:#}");
+        assert_eq!(rows[0]["report"]["address"], fleet.hosts[0].url(""));
+    }
+    fleet.server.kill()?;
+    let away = fleet.hosts[0].ask("GET", "/v1/hosts", &[], &[])?;
+    assert_eq!((away.code, away.header("content-type")), (503, "application/problem+json"), "{}", away.text());
+    assert!(away.text().contains("see that it runs and retry"), "{}", away.text());
+    Ok(())
+}

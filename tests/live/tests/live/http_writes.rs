@@ -109,16 +109,16 @@ fn several_edits_in_one_document_are_one_change() -> Result<()> {
     let fleet = open()?;
     let post = |document: Value| sent(&fleet, "POST", "/v1/changes", &[], &document.to_string());
     let good = post(json!({"author": "mei", "edits": [
-        {"key": "a", "put": "1", "base": 0}, {"key": "b", "put_base64": "/wA=", "type": "application/x-two"}]}))?;
+        {"key": "a", "value": "1", "base": 0}, {"key": "b", "valueBase64": "/wA=", "type": "application/x-two"}]}))?;
     assert_eq!(good.code, 200, "{}", good.text());
     assert_eq!(fleet.hosts[0].value("b")?, Some(vec![0xff, 0]));
-    let lost = post(json!({"edits": [{"key": "a", "put": "2"}, {"key": "b", "delete": true, "base": 0}]}))?;
+    let lost = post(json!({"edits": [{"key": "a", "value": "2"}, {"key": "b", "delete": true, "base": 0}]}))?;
     assert_eq!(lost.code, 409, "{}", lost.text());
     assert_eq!(fleet.hosts[0].value("a")?, Some(b"1".to_vec()));
     for (document, code) in [
         (json!({"edits": []}), 422),
-        (json!({"edits": [{"key": "a b", "put": "1"}]}), 422),
-        (json!({"edits": [{"key": "a", "put": "1", "delete": true}]}), 422),
+        (json!({"edits": [{"key": "a b", "value": "1"}]}), 422),
+        (json!({"edits": [{"key": "a", "value": "1", "delete": true}]}), 422),
         (json!({"edit": []}), 400),
         (json!(7), 400),
     ] {
@@ -126,6 +126,26 @@ fn several_edits_in_one_document_are_one_change() -> Result<()> {
         let bad = post(document.clone())?;
         assert_eq!((bad.code, fleet.entries()?), (code, before), "{document}: {}", bad.text());
     }
+    Ok(())
+}
+
+#[test]
+fn a_value_has_the_same_names_wherever_it_is_json() -> Result<()> {
+    let fleet = open()?;
+    let put = sent(&fleet, "PUT", "/v1/keys/b", &[("Content-Type", "application/x-two")], "")?;
+    let edit = json!({"key": "b", "valueBase64": "/wA=", "type": "application/x-two", "base": put.json()["revision"]});
+    let put = sent(&fleet, "POST", "/v1/changes", &[], &json!({"edits": [edit]}).to_string())?;
+    assert_eq!(put.code, 200, "{}", put.text());
+    let names = |row: &Value| json!({"key": row["key"], "valueBase64": row["valueBase64"], "type": row["type"]});
+    let row = fleet.hosts[0].ask("GET", "/v1/keys", &[], &[])?.json()["keys"][0].clone();
+    assert_eq!(names(&row), names(&edit));
+    let (here, host) = (fleet.sluice.json(&["get", "b"])?, fleet.hosts[0].url(""));
+    assert_eq!((names(&here), &here), (names(&edit), &fleet.sluice.json(&["get", "b", "--host", &host])?));
+    let event = fleet.hosts[0].events("/v1/events?snapshot", &[])?.next()?.expect("a snapshot has the key");
+    assert_eq!(names(&event.data), names(&edit));
+    let line = format!("{}\n", names(&here)).replace("\"b\"", "\"c\"");
+    let applied = fleet.sluice.fed(&["apply", "-f", "-"], line.as_bytes())?;
+    assert_eq!((applied.code, fleet.sluice.run(&["get", "c"])?.bytes), (0, vec![0xff, 0]), "{applied:?}");
     Ok(())
 }
 

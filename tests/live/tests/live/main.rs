@@ -3,16 +3,19 @@
 //! Every test starts its own, on ports the system chose, and leaves nothing behind. One binary, because
 //! most of the time a test takes to build is the time to link it.
 
+mod dev;
 mod fields;
 mod http_streams;
 mod http_values;
 mod http_writes;
+mod metrics;
 mod outages;
 mod put;
 mod races;
 mod reading;
 mod starts;
 mod storm;
+mod through;
 mod trees;
 mod trouble;
 mod validators;

@@ -78,6 +78,27 @@ fn a_dry_run_tells_the_same_outcome_and_appends_nothing() -> Result<()> {
 }
 
 #[test]
+fn a_dry_run_judges_a_value_that_would_go_to_a_blob() -> Result<()> {
+    let fleet = with_schema(1)?;
+    let large = |max: u32| format!(r#"{{"max": {max}, "currencies": ["{}"]}}"#, "x".repeat(2 << 20));
+    let (good, bad) = (fleet.file("large/limits.json", large(9))?, fleet.file("bad/limits.json", large(250))?);
+    let before = fleet.entries()?;
+    for (file, code, place) in [(&good, 0, "outcome\tapplied"), (&bad, 1, "app/limits.json#/max")] {
+        let put = fleet.sluice.run(&["put", "app/limits.json", &format!("@{file}"), "--dry-run"])?;
+        assert!(put.code == code && put.stdout.contains(place), "{put:?}");
+        let apply = fleet.sluice.run(&["apply", "-f", file, "--prefix", "app", "--dry-run"])?;
+        assert_eq!((apply.code, apply.stdout), (put.code, put.stdout));
+        let check = fleet.sluice.run(&["check", "app/limits.json", &format!("@{file}")])?;
+        assert_eq!(check.code, code, "{check:?}");
+    }
+    assert_eq!(fleet.entries()?, before);
+    assert_eq!(fleet.server.cli(&["--raw", "KEYS", "sluice:{shop}:blob:*"])?.lines().count(), 1, "the validator's own");
+    let wet = fleet.sluice.run(&["put", "app/limits.json", &format!("@{good}")])?;
+    assert_eq!(wet.code, 0, "{wet:?}");
+    Ok(())
+}
+
+#[test]
 fn a_put_that_waits_for_all_returns_when_every_host_has_it() -> Result<()> {
     let fleet = Fleet::gathered(3)?;
     for round in 0..5 {

@@ -7,9 +7,11 @@ use sluice_core::key::VALIDATORS;
 
 use super::component::Component;
 use crate::cli::Bind;
+use crate::draft::Edit;
 use crate::exit::{Ended, usage};
-use crate::publish::{self, Edit};
+use crate::publish;
 use crate::space::{Context, value};
+use crate::way::Way;
 use crate::wiring::edges::Binding;
 
 pub async fn bind(context: &Context, args: &Bind) -> Result<Ended> {
@@ -26,7 +28,7 @@ pub async fn bind(context: &Context, args: &Bind) -> Result<Ended> {
         return Err(usage("a dry run stores nothing: push the component first"));
     }
     let edit = Edit::Put { key, value: document.into(), media: Some("application/json".to_owned()) };
-    publish::publish(context, &space, &[edit], &[], &args.publish).await
+    publish::publish(context, &Way::Redis(space), &[edit], &[], &args.publish).await
 }
 
 /// Settings as typed: JSON, or a file of it.

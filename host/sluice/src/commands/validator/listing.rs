@@ -9,6 +9,7 @@ use crate::cli::Form;
 use crate::exit::Ended;
 use crate::output::Table;
 use crate::space::Context;
+use crate::way::Way;
 use crate::wiring::edges::Binding;
 
 /// Hex digits of a digest shown to people.
@@ -16,7 +17,7 @@ const SHORT_DIGITS: usize = 12;
 
 pub async fn list(context: &Context) -> Result<Ended> {
     let is_short = matches!(context.output.form(), Form::Table);
-    let state = context.space()?.state(None).await?;
+    let state = Way::of(context)?.state(VALIDATORS).await?;
     let rows: Vec<_> = state.range(VALIDATORS, None).map(|(key, item)| row(key, item, is_short)).collect();
     if rows.is_empty() {
         context.output.remark("no validator is bound");

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use serde_json::{Map, Value, json};
-use sluice_core::{Entry, Finding, Revision, State, Verdict};
+use sluice_core::{Finding, Revision, State, Verdict};
 use sluice_node::hub::wall_ms;
 
 use super::bind::settings;
 use super::component::Component;
-use crate::cli::{Form, ValidatorRun};
-use crate::commands::check::entry;
+use crate::cli::{Form, PublishArgs, ValidatorRun};
+use crate::draft::{Draft, Edit};
 use crate::exit::{Ended, usage};
-use crate::publish::{finding_line, shown};
 use crate::space::{Context, key, value};
+use crate::told::{finding_line, shown};
 use crate::wiring::edges::{Binding, Cost, library};
 
 pub async fn run(context: &Context, args: &ValidatorRun) -> Result<Ended> {
@@ -27,7 +27,8 @@ pub async fn run(context: &Context, args: &ValidatorRun) -> Result<Ended> {
     let binding =
         Binding::parse(&component.name, document.to_string().as_bytes()).map_err(|error| anyhow!(error.message))?;
     let now = Revision { ms: wall_ms(), seq: 0 };
-    let entry: Entry = entry(now, &key, &value, args.media.as_deref());
+    let edit = Edit::Put { key, value, media: args.media.clone() };
+    let entry = Draft::new(&[edit], &[], &PublishArgs::default())?.entry(now);
     if let Err(malformed) = &entry.content {
         return Err(usage(malformed));
     }

@@ -78,7 +78,7 @@ async fn on_event(host: &Through, event: &Event, sink: &mut Sink<'_>) -> Result<
             let (Some(key), Some(revision)) = (text("key"), text("revision")) else { return Ok(()) };
             let value = match event.name.as_str() {
                 "delete" => None,
-                _ => value(host, &key, text("value"), text("base64")).await?,
+                _ => value(host, &key, text("value"), text("valueBase64")).await?,
             };
             // Hosts keep values, not who wrote them.
             sink.take(&Seen { key, revision, value, author: None, reason: None }).await
