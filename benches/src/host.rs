@@ -51,7 +51,7 @@ impl Local {
         };
         let hub = Arc::new(Hub::new(State::default()));
         let host = Host { settings: Settings::default(), state: State::default(), ports, hub: hub.clone() };
-        let running = host.start(tokio::runtime::Handle::current())?;
+        let running = host.start(&tokio::runtime::Handle::current());
         Ok(Local { hub, redis, judge, running })
     }
 

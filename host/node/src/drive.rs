@@ -1,8 +1,9 @@
 //! The loop that carries out effects and brings back answers.
 //!
-//! It runs on a thread of its own, so that a validator or a write may block it without holding up the
-//! runtime that serves readers. One small change goes from the log to being served without leaving that
-//! thread; large batches are judged and written on other threads while the loop goes on.
+//! It is one task of the runtime. Whatever may block (a validator, a write) happens where the runtime has
+//! been told to go on elsewhere, so readers are served meanwhile. One small change goes from the log's
+//! socket to being served on the thread the socket woke, without a hand-over; large batches are judged and
+//! written on other threads, and the next is pulled, while the loop goes on.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,36 +11,28 @@ use std::sync::Arc;
 use sluice_core::{
     Ask, Batch, BlobRef, Effect, Event, Judged, Lost, Millis, Node, Revision, Settings, Standing, State,
 };
-use tokio::runtime::Handle;
+use std::pin::Pin;
+
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::hub::Hub;
 use crate::meter::Meter;
-use crate::ports::{Blobs, Judge, Log, Reports, Store};
+use crate::ports::{Judge, Ports};
 
 /// Changes judged in one go on one thread: long enough to pay for handing them over, short enough that
 /// both cores come to an end together.
 const JUDGE_CHUNK: usize = 32;
 
-/// Largest batch written on the loop's own thread, in bytes; a hand-over costs about as much.
+/// Largest batch written by the loop itself, in bytes; a hand-over costs about as much.
 const WRITE_INLINE_BYTES_MAX: usize = 256 << 10;
 
-/// The edges of one host.
-#[derive(Clone)]
-pub struct Ports {
-    /// The log.
-    pub log: Arc<dyn Log>,
-    /// Large values and components.
-    pub blobs: Arc<dyn Blobs>,
-    /// Where this host says how far it is.
-    pub reports: Arc<dyn Reports>,
-    /// The validators.
-    pub judge: Arc<dyn Judge>,
-    /// The local disk.
-    pub store: Arc<dyn Store>,
-}
+/// Entries of a pull after which the next one is awaited by a task of its own, so that it is decoded while
+/// these are folded. Below that the loop awaits it itself, which spares a lone change the hand-over.
+const PULL_AHEAD_ENTRIES: usize = 32;
 
 /// A node about to run.
 pub struct Host {
@@ -56,20 +49,14 @@ pub struct Host {
 /// A node that runs.
 pub struct Running {
     stop: watch::Sender<bool>,
-    thread: std::thread::JoinHandle<()>,
+    task: JoinHandle<()>,
 }
 
 impl Host {
-    /// Runs on a thread of its own, with `runtime` for everything that waits.
-    ///
-    /// # Errors
-    /// When the system gives no thread.
-    pub fn start(self, runtime: Handle) -> std::io::Result<Running> {
+    /// Runs on `runtime`, best one of several threads: then no reader waits for a validator.
+    pub fn start(self, runtime: &Handle) -> Running {
         let (stop, stopped) = watch::channel(false);
-        let thread = std::thread::Builder::new()
-            .name("sluice-apply".to_owned())
-            .spawn(move || runtime.clone().block_on(self.run(stopped)))?;
-        Ok(Running { stop, thread })
+        Running { stop, task: runtime.spawn(self.run(stopped)) }
     }
 
     /// Runs until `stopped` turns true and what has been folded is on disk.
@@ -85,6 +72,8 @@ impl Host {
             answers,
             inbox,
             ready: VecDeque::new(),
+            pulling: None,
+            is_ahead: false,
             alarms: 0,
         };
         drive.run(effects, stopped).await;
@@ -95,17 +84,18 @@ impl Running {
     /// Asks it to stop and waits until it has.
     pub async fn stop(self) {
         self.stop.send_replace(true);
-        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
+        if self.task.await.is_err() {
             warn!("the drive loop ended in a panic");
         }
     }
 
     /// Whether the loop has ended, which it does only when stopped or by a bug.
     pub fn is_finished(&self) -> bool {
-        self.thread.is_finished()
+        self.task.is_finished()
     }
 }
+
+type Pulling = Pin<Box<dyn Future<Output = Event> + Send>>;
 
 struct Drive {
     node: Node,
@@ -117,8 +107,12 @@ struct Drive {
     // asks than its line is long. A bound here could only block those who answer.
     answers: mpsc::UnboundedSender<Event>,
     inbox: mpsc::UnboundedReceiver<Event>,
-    /// Answers that were given on the loop's own thread.
+    /// Answers the loop gave itself.
     ready: VecDeque<Event>,
+    /// The pull it awaits itself.
+    pulling: Option<Pulling>,
+    /// Whether pulls are awaited by tasks of their own, for there is much to do.
+    is_ahead: bool,
     alarms: u64,
 }
 
@@ -126,12 +120,32 @@ impl Drive {
     async fn run(mut self, effects: Vec<Effect>, mut stopped: watch::Receiver<bool>) {
         self.hub.stand(self.node.standing());
         effects.into_iter().for_each(|effect| self.carry_out(effect));
+        self.settle_here();
         let mut is_stopping = false;
         while !(is_stopping && self.node.is_durable()) {
             let event = self.next(&mut stopped, is_stopping).await;
             is_stopping |= matches!(event, Event::Stop);
+            self.ready.push_back(event);
+            self.settle_here();
+        }
+        info!(revision = %self.node.served().cursor, "stopped with everything on disk");
+    }
+
+    /// Handles what is ready. While there is much to do nothing is judged or written here, and to tell the
+    /// runtime for each batch would only toss the loop from thread to thread, a fifth of the speed.
+    fn settle_here(&mut self) {
+        match self.is_ahead {
+            true => self.settle(),
+            false => may_block(|| self.settle()),
+        }
+    }
+
+    /// Handles what is ready, and all that comes of it at once.
+    fn settle(&mut self) {
+        while let Some(event) = self.ready.pop_front() {
             self.meter.seen(&event);
-            if matches!(event, Event::Pulled { result: Ok(_), .. }) {
+            if let Event::Pulled { result: Ok(entries), .. } = &event {
+                self.is_ahead = entries.len() >= PULL_AHEAD_ENTRIES;
                 self.hub.freshen();
             }
             let begun = Instant::now();
@@ -143,13 +157,9 @@ impl Drive {
                 self.hub.stand(self.node.standing());
             }
         }
-        info!(revision = %self.node.served().cursor, "stopped with everything on disk");
     }
 
     async fn next(&mut self, stopped: &mut watch::Receiver<bool>, is_stopping: bool) -> Event {
-        if let Some(event) = self.ready.pop_front() {
-            return event;
-        }
         let deadline = self.node.deadline().map(|due| self.born + std::time::Duration::from_millis(due.0));
         let tick = async {
             match deadline {
@@ -157,9 +167,20 @@ impl Drive {
                 None => std::future::pending().await,
             }
         };
+        let pulling = &mut self.pulling;
+        let pulled = async {
+            match pulling.as_mut() {
+                Some(pull) => pull.await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             answer = self.inbox.recv() => answer.expect("the loop holds a sender itself"),
+            event = pulled => {
+                self.pulling = None;
+                event
+            }
             _ = stopped.wait_for(|stopped| *stopped), if !is_stopping => Event::Stop,
             () = tick => Event::Tick,
         }
@@ -183,12 +204,15 @@ impl Drive {
         }
     }
 
-    fn pull(&self, after: Revision) {
-        let (log, answers) = (self.ports.log.clone(), self.answers.clone());
-        tokio::spawn(async move {
-            let result = log.pull(after).await;
-            answer(&answers, Event::Pulled { after, result });
-        });
+    fn pull(&mut self, after: Revision) {
+        let log = self.ports.log.clone();
+        let pull = async move { Event::Pulled { after, result: log.pull(after).await } };
+        if !self.is_ahead {
+            self.pulling = Some(Box::pin(pull));
+            return;
+        }
+        let answers = self.answers.clone();
+        tokio::spawn(async move { answer(&answers, pull.await) });
     }
 
     fn fetch(&self, blob: BlobRef) {
@@ -201,6 +225,7 @@ impl Drive {
 
     fn judge(&mut self, ask: Ask) {
         if let [entry] = ask.entries.as_slice()
+            && !self.is_ahead
             && self.ports.judge.is_ready(entry, &ask.before)
         {
             let judged = judged(&*self.ports.judge, entry, &ask.before);
@@ -218,7 +243,7 @@ impl Drive {
 
     fn persist(&mut self, batch: Arc<Batch>) {
         let number = batch.number;
-        if bytes_of(&batch) <= WRITE_INLINE_BYTES_MAX {
+        if !self.is_ahead && bytes_of(&batch) <= WRITE_INLINE_BYTES_MAX {
             let result = self.ports.store.persist(&batch);
             return self.ready.push_back(Event::Persisted { number, result });
         }
@@ -238,6 +263,15 @@ impl Drive {
             }
             answer(&answers, Event::Reported);
         });
+    }
+}
+
+/// Does what may block, and lets the runtime's other tasks go on elsewhere. A runtime of one thread has no
+/// elsewhere: they wait.
+fn may_block<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => block_in_place(work),
+        _ => work(),
     }
 }
 

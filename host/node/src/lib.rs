@@ -13,6 +13,6 @@ pub mod memory;
 mod meter;
 pub mod ports;
 
-pub use drive::{Host, Ports, Running};
+pub use drive::{Host, Running};
 pub use hub::{Hub, View};
-pub use ports::{AppendError, Blobs, Heard, Hosts, Judge, Judgement, Log, Reports, Store};
+pub use ports::{AppendError, Blobs, Heard, Hosts, Judge, Judgement, Log, Ports, Reports, Store};

@@ -16,6 +16,21 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// What a judge answers: a verdict, or the fault that kept it from one, in words for operators.
 pub type Judgement = Result<Verdict, (Fault, String)>;
 
+/// The edges of one host.
+#[derive(Clone)]
+pub struct Ports {
+    /// The log.
+    pub log: Arc<dyn Log>,
+    /// Large values and components.
+    pub blobs: Arc<dyn Blobs>,
+    /// Where this host says how far it is.
+    pub reports: Arc<dyn Reports>,
+    /// The validators.
+    pub judge: Arc<dyn Judge>,
+    /// The local disk.
+    pub store: Arc<dyn Store>,
+}
+
 /// The one ordered log of a space.
 pub trait Log: Send + Sync {
     /// The entries behind `after`, oldest first and without a gap, as many as make a good batch; waits a

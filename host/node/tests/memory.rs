@@ -39,7 +39,7 @@ fn rig(judge: impl Judge + 'static) -> Rig {
         store: Arc::clone(&store) as _,
     };
     let host = Host { settings: Settings::default(), state: State::default(), ports, hub: hub.clone() };
-    let running = host.start(tokio::runtime::Handle::current()).unwrap();
+    let running = host.start(&tokio::runtime::Handle::current());
     Rig { log, store, reports, hub, running }
 }
 

@@ -26,6 +26,9 @@ use crate::wire::{Answer, Patience, Wire};
 
 /// An answer this many times the size wanted is cut short, and its connection thrown away.
 const CUT_FACTOR: usize = 8;
+/// How long the first answer on a connection may take to come: a host is ready once it knows that there is
+/// nothing new, and should not find that out only when something is.
+const LOOK: Duration = Duration::from_millis(1);
 /// Answers of this many bytes are a sign that more is waiting.
 const BUSY_BYTES: usize = 64 << 10;
 
@@ -82,7 +85,7 @@ impl Tail {
     pub async fn pull(&self, after: Revision) -> Result<Vec<Arc<Entry>>, Lost> {
         let parked = self.line().parked_for(after);
         let result = match parked {
-            Some(parked) => match self.go_on(parked, after).await {
+            Some(parked) => match self.go_on(parked, after, self.block).await {
                 // The server was restarted between two pulls: no news, and no reason to make others wait.
                 Err(Trouble::HungUp) => self.start(after).await,
                 other => other,
@@ -104,16 +107,16 @@ impl Tail {
             sleep_until(not_before).await;
         }
         let wire = Wire::open(&self.address, self.connect, "sluice-tail").await?;
-        self.go_on(Parked { wire, ahead: None }, after).await
+        self.go_on(Parked { wire, ahead: None }, after, LOOK).await
     }
 
-    async fn go_on(&self, parked: Parked, after: Revision) -> Result<Vec<Arc<Entry>>, Trouble> {
+    async fn go_on(&self, parked: Parked, after: Revision, block: Duration) -> Result<Vec<Arc<Entry>>, Trouble> {
         let Parked { mut wire, ahead } = parked;
         let count = match ahead {
             Some(asked) => asked.count,
             None => {
                 let count = self.line().pace.count();
-                wire.ask(&self.log, after, count, self.block).await?;
+                wire.ask(&self.log, after, count, block).await?;
                 count
             }
         };

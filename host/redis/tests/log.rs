@@ -47,6 +47,7 @@ async fn fields_keep_order_repeats_and_bytes() {
 async fn a_pull_waits_for_news_and_no_longer_than_it_must() {
     let server = Server::start(&[]).await;
     let redis = server.redis();
+    assert!(redis.pull(Revision::ZERO).await.unwrap().is_empty());
     let start = Instant::now();
     assert!(redis.pull(Revision::ZERO).await.unwrap().is_empty());
     assert!(start.elapsed() >= Duration::from_millis(250));
@@ -55,6 +56,7 @@ async fn a_pull_waits_for_news_and_no_longer_than_it_must() {
     settings.block_ms = 15_000;
     let patient = sluice_redis::Redis::new(settings).unwrap();
     let start = Instant::now();
+    assert!(patient.pull(Revision::ZERO).await.unwrap().is_empty(), "the first on a connection only looks");
     let waiting = tokio::spawn(async move { patient.pull(Revision::ZERO).await });
     wait_for(|| blocked(&server)).await;
     let revision = redis.append(fields(&[("put:a", "1")])).await.unwrap();

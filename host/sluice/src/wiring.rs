@@ -58,7 +58,7 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
         let serving = sluice_http::serve(admin, surface.clone(), Serves::Administration, stopped);
         listeners.push(tokio::spawn(serving));
     }
-    let running = host.start(tokio::runtime::Handle::current())?;
+    let running = host.start(&tokio::runtime::Handle::current());
     Ok(Wired { address, surface, running, stop, listeners })
 }
 
