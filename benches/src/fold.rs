@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use sluice_core::{Entry, Key, State, Verdict, fold};
+use sluice_core::{Entry, State, Verdict, fold};
 
 use crate::table::{Goal, Row, median};
 use crate::{Scale, state};
@@ -45,8 +45,7 @@ fn read_us(state: &State, keys: usize, run: usize) -> f64 {
     let names: Vec<String> = (0..EDITS).map(|n| state::name(scattered(n, run) % keys)).collect();
     let begun = Instant::now();
     for name in &names {
-        let key = Key::parse(name.as_bytes()).expect("a bench's keys are valid");
-        black_box(state.item(&key).map(|item| item.bytes[0]));
+        black_box(state.find(name.as_bytes()).map(|item| item.bytes[0]));
     }
     begun.elapsed().as_secs_f64() * 1e6 / EDITS as f64
 }
