@@ -1,4 +1,4 @@
-//! Documents of three forms, as the one kind of value a schema speaks of.
+//! Documents of three forms, JSON, YAML and TOML, as one kind of value.
 
 mod toml_text;
 mod yaml_text;
