@@ -23,6 +23,8 @@ const SOURCES: [&str; 8] = [
 const STACK: usize = 64 << 10;
 /// A schema and a document nest, and are walked by recursion.
 const STACK_RECURSIVE: usize = 1 << 20;
+/// Validators that are built small, and their stacks.
+const SMALL: [(&str, usize); 2] = [("json-schema", STACK_RECURSIVE), ("size-and-shape", STACK_RECURSIVE)];
 const FIXTURES: [&str; 7] = ["never_ends", "eats_memory", "recurses", "traps", "says_too_much", "lies", "remembers"];
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -47,12 +49,16 @@ fn build() -> Outcome {
     nest.cargo(&["build", "--package=bounds", "--lib"], STACK)?;
     // Small before fast: half the code is half the time a host takes to compile it, and costs little else.
     let small = "--config=profile.guest.opt-level='s'";
-    nest.cargo(&["build", "--package=json-schema", "--lib", small], STACK_RECURSIVE)?;
+    for (name, stack) in SMALL {
+        nest.cargo(&["build", &format!("--package={name}"), "--lib", small], stack)?;
+    }
     nest.cargo(&["build", "--package=sluice-fixtures", "--examples"], STACK)?;
 
     let built = nest.target.join(TARGET).join("guest");
-    wrap(&built.join("bounds.wasm"), &out.join("bounds.wasm"))?;
-    wrap(&built.join("json_schema.wasm"), &out.join("json-schema.wasm"))?;
+    for name in ["bounds"].into_iter().chain(SMALL.map(|(name, _)| name)) {
+        let library = name.replace('-', "_");
+        wrap(&built.join(format!("{library}.wasm")), &out.join(format!("{name}.wasm")))?;
+    }
     for name in FIXTURES {
         wrap(&built.join(format!("examples/{name}.wasm")), &out.join(format!("{name}.wasm")))?;
     }

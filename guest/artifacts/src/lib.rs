@@ -10,8 +10,14 @@ macro_rules! component {
 pub const BOUNDS: &[u8] = component!("bounds");
 /// Judges documents by a JSON Schema.
 pub const JSON_SCHEMA: &[u8] = component!("json-schema");
+/// Limits how large, deep and wide documents are, and how much of one may change at once.
+pub const SIZE_AND_SHAPE: &[u8] = component!("size-and-shape");
 /// The validators people use, by the names they use.
-pub const ALL: &[(&str, &[u8])] = &[("bounds", BOUNDS), ("json-schema", JSON_SCHEMA)];
+pub const ALL: &[(&str, &[u8])] = &[
+    ("bounds", BOUNDS),
+    ("json-schema", JSON_SCHEMA),
+    ("size-and-shape", SIZE_AND_SHAPE),
+];
 
 /// Validators that mean harm, for the tests of a host.
 pub mod fixtures {

@@ -33,6 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sluice-fixtures", GUEST),
     ("bounds", GUEST),
     ("json-schema", READER),
+    ("size-and-shape", READER),
     ("sluice-sim", &["sluice-core"]),
     // What the live tests know of a host they know as everybody does: by its command line and its HTTP.
     ("sluice-live", &["sluice-core", "sluice-artifacts"]),

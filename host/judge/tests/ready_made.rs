@@ -1,0 +1,47 @@
+//! The validators people use, as components: each says no where it should, yes elsewhere, and at a bearable cost.
+
+use std::num::NonZeroUsize;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use sluice_artifacts::SIZE_AND_SHAPE;
+use sluice_core::{Digest, Entry, Finding, Revision, State, Verdict, fold};
+use sluice_judge::{Binding, Library, Settings};
+
+/// Fuel of a small change. It is a hundredth of a second, and more would be felt.
+const FUEL_MAX: u64 = 10_000_000;
+
+fn library() -> &'static Library {
+    static LIBRARY: OnceLock<Library> = OnceLock::new();
+    LIBRARY.get_or_init(|| Library::open(&Settings { cache: None, slots: NonZeroUsize::new(2).unwrap() }).unwrap())
+}
+
+fn entry(ms: u64, fields: &[(&str, &str)]) -> Entry {
+    let owned = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+    Entry::read(Revision { ms, seq: 0 }, fields.iter().map(|(name, value)| (owned(name), owned(value))).collect())
+}
+
+/// What a component says of an entry: whether it accepts it, and its findings.
+fn judged(component: &[u8], settings: &str, entry: &Entry, before: &State) -> (bool, Vec<Finding>) {
+    let text = format!(r#"{{"keys": ["**"], "component": "{}", "settings": {settings}}}"#, Digest::of(component));
+    let binding = Binding::parse("v", text.as_bytes()).unwrap();
+    let trial = library().try_out(component, &binding, entry, before).unwrap();
+    assert!(trial.cost.fuel < FUEL_MAX, "{:?}", trial.cost);
+    match trial.judgement.unwrap() {
+        Verdict::Accept(findings) => (true, findings.to_vec()),
+        Verdict::Reject(_, findings) => (false, findings.to_vec()),
+    }
+}
+
+#[test]
+fn size_and_shape_compares_new_with_old() {
+    let mut before = State::default();
+    let routes = |count: usize| (0..count).map(|n| format!("  r{n}: [10.0.0.{n}]\n")).collect::<String>();
+    let published = |ms: u64, count: usize| entry(ms, &[("put:app/a.yaml", &format!("routes:\n{}", routes(count)))]);
+    fold::fold(&mut before, &published(1, 10), |_, _| Verdict::accept());
+    let settings = r#"{"bytes_max": 4096, "removed_max": 0.5}"#;
+    assert!(judged(SIZE_AND_SHAPE, settings, &published(2, 9), &before).0);
+    let (accepted, findings) = judged(SIZE_AND_SHAPE, settings, &published(2, 2), &before);
+    assert!(!accepted);
+    assert_eq!((&*findings[0].code, findings[0].pointer.as_deref()), ("many-removed", Some("/routes")));
+}
