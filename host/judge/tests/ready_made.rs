@@ -4,10 +4,12 @@ use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use sluice_artifacts::SIZE_AND_SHAPE;
+use sluice_artifacts::{FREEZE_WINDOW, SIZE_AND_SHAPE};
 use sluice_core::{Digest, Entry, Finding, Revision, State, Verdict, fold};
 use sluice_judge::{Binding, Library, Settings};
 
+/// 2026-12-24T18:00:00Z
+const CHRISTMAS: u64 = 1_798_135_200_000;
 /// Fuel of a small change. It is a hundredth of a second, and more would be felt.
 const FUEL_MAX: u64 = 10_000_000;
 
@@ -44,4 +46,16 @@ fn size_and_shape_compares_new_with_old() {
     let (accepted, findings) = judged(SIZE_AND_SHAPE, settings, &published(2, 2), &before);
     assert!(!accepted);
     assert_eq!((&*findings[0].code, findings[0].pointer.as_deref()), ("many-removed", Some("/routes")));
+}
+
+#[test]
+fn a_freeze_is_of_log_time() {
+    let settings = r#"{"windows": [{"from": "2026-12-20T00:00:00Z", "until": "2027-01-04T06:00:00Z",
+        "reason": "end of year"}], "except": [{"metadata": "x-emergency"}]}"#;
+    let judged = |ms, fields: &[(&str, &str)]| judged(FREEZE_WINDOW, settings, &entry(ms, fields), &State::default());
+    assert!(judged(CHRISTMAS - 7 * 86_400_000, &[("put:a", "1")]).0);
+    let (accepted, findings) = judged(CHRISTMAS, &[("put:a", "1")]);
+    assert_eq!((accepted, &*findings[0].code), (false, "frozen"));
+    let (accepted, findings) = judged(CHRISTMAS, &[("put:a", "1"), ("x-emergency", "INC-7")]);
+    assert_eq!((accepted, &*findings[0].code), (true, "freeze-exception"));
 }

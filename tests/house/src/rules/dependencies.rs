@@ -34,6 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("bounds", GUEST),
     ("json-schema", READER),
     ("size-and-shape", READER),
+    ("freeze-window", GUEST),
     ("sluice-sim", &["sluice-core"]),
     // What the live tests know of a host they know as everybody does: by its command line and its HTTP.
     ("sluice-live", &["sluice-core", "sluice-artifacts"]),
