@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use sluice_artifacts::{FREEZE_WINDOW, SIZE_AND_SHAPE};
+use sluice_artifacts::{FREEZE_WINDOW, NO_SECRETS, SIZE_AND_SHAPE};
 use sluice_core::{Digest, Entry, Finding, Revision, State, Verdict, fold};
 use sluice_judge::{Binding, Library, Settings};
 
@@ -58,4 +58,17 @@ fn a_freeze_is_of_log_time() {
     assert_eq!((accepted, &*findings[0].code), (false, "frozen"));
     let (accepted, findings) = judged(CHRISTMAS, &[("put:a", "1"), ("x-emergency", "INC-7")]);
     assert_eq!((accepted, &*findings[0].code), (true, "freeze-exception"));
+}
+
+#[test]
+fn a_secret_is_refused_and_not_told() {
+    // Put together here, so that no scanner of source code takes it for a real one.
+    let token = ["ghp", "_Zq7Kx2Vw9RtY4mNp8LsB3hGd6FjC5Zq7Kx2V"].concat();
+    let document = |token: &str| entry(1, &[("put:app/ci.yaml", &format!("ci:\n  github: {token}\n"))]);
+    assert!(judged(NO_SECRETS, "null", &document("${GITHUB_TOKEN}"), &State::default()).0);
+    let (accepted, findings) = judged(NO_SECRETS, "{}", &document(&token), &State::default());
+    assert!(!accepted);
+    assert_eq!((&*findings[0].code, findings[0].pointer.as_deref()), ("token", Some("/ci/github")));
+    assert!(!format!("{findings:?}").contains(&token[4..9]));
+    assert!(judged(NO_SECRETS, r#"{"severity": "warning"}"#, &document(&token), &State::default()).0);
 }

@@ -35,6 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("json-schema", READER),
     ("size-and-shape", READER),
     ("freeze-window", GUEST),
+    ("no-secrets", READER),
     ("sluice-sim", &["sluice-core"]),
     // What the live tests know of a host they know as everybody does: by its command line and its HTTP.
     ("sluice-live", &["sluice-core", "sluice-artifacts"]),
