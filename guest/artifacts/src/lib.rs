@@ -16,6 +16,8 @@ pub const SIZE_AND_SHAPE: &[u8] = component!("size-and-shape");
 pub const FREEZE_WINDOW: &[u8] = component!("freeze-window");
 /// Refuses documents that hold keys, tokens and passwords.
 pub const NO_SECRETS: &[u8] = component!("no-secrets");
+/// Judges changes by rules in CEL.
+pub const EXPRESSION: &[u8] = component!("expression");
 /// The validators people use, by the names they use.
 pub const ALL: &[(&str, &[u8])] = &[
     ("bounds", BOUNDS),
@@ -23,6 +25,7 @@ pub const ALL: &[(&str, &[u8])] = &[
     ("size-and-shape", SIZE_AND_SHAPE),
     ("freeze-window", FREEZE_WINDOW),
     ("no-secrets", NO_SECRETS),
+    ("expression", EXPRESSION),
 ];
 
 /// Validators that mean harm, for the tests of a host.

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use sluice_artifacts::{FREEZE_WINDOW, NO_SECRETS, SIZE_AND_SHAPE};
+use sluice_artifacts::{EXPRESSION, FREEZE_WINDOW, NO_SECRETS, SIZE_AND_SHAPE};
 use sluice_core::{Digest, Entry, Finding, Revision, State, Verdict, fold};
 use sluice_judge::{Binding, Library, Settings};
 
@@ -71,4 +71,17 @@ fn a_secret_is_refused_and_not_told() {
     assert_eq!((&*findings[0].code, findings[0].pointer.as_deref()), ("token", Some("/ci/github")));
     assert!(!format!("{findings:?}").contains(&token[4..9]));
     assert!(judged(NO_SECRETS, r#"{"severity": "warning"}"#, &document(&token), &State::default()).0);
+}
+
+#[test]
+fn an_expression_compares_new_with_old() {
+    let mut before = State::default();
+    let published = |ms: u64, max: u64| entry(ms, &[("put:app/a.toml", &format!("max = {max}"))]);
+    fold::fold(&mut before, &published(1, 10), |_, _| Verdict::accept());
+    let settings =
+        r#"{"rules": [{"expr": "new.max <= 2 * old.max", "message": "at most doubled", "pointer": "/max"}]}"#;
+    assert!(judged(EXPRESSION, settings, &published(2, 20), &before).0);
+    let (accepted, findings) = judged(EXPRESSION, settings, &published(2, 21), &before);
+    assert!(!accepted);
+    assert_eq!((&*findings[0].message, findings[0].pointer.as_deref()), ("at most doubled", Some("/max")));
 }
