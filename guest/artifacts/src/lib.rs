@@ -10,8 +10,23 @@ macro_rules! component {
 pub const BOUNDS: &[u8] = component!("bounds");
 /// Judges documents by a JSON Schema.
 pub const JSON_SCHEMA: &[u8] = component!("json-schema");
+/// Limits how large, deep and wide documents are, and how much of one may change at once.
+pub const SIZE_AND_SHAPE: &[u8] = component!("size-and-shape");
+/// Refuses changes that are published while a freeze is on.
+pub const FREEZE_WINDOW: &[u8] = component!("freeze-window");
+/// Refuses documents that hold keys, tokens and passwords.
+pub const NO_SECRETS: &[u8] = component!("no-secrets");
+/// Judges changes by rules in CEL.
+pub const EXPRESSION: &[u8] = component!("expression");
 /// The validators people use, by the names they use.
-pub const ALL: &[(&str, &[u8])] = &[("bounds", BOUNDS), ("json-schema", JSON_SCHEMA)];
+pub const ALL: &[(&str, &[u8])] = &[
+    ("bounds", BOUNDS),
+    ("json-schema", JSON_SCHEMA),
+    ("size-and-shape", SIZE_AND_SHAPE),
+    ("freeze-window", FREEZE_WINDOW),
+    ("no-secrets", NO_SECRETS),
+    ("expression", EXPRESSION),
+];
 
 /// Validators that mean harm, for the tests of a host.
 pub mod fixtures {

@@ -23,6 +23,7 @@ mod change;
 mod document;
 mod finding;
 mod settings;
+mod severity;
 mod verdict;
 
 /// What `wit-bindgen` makes of `wit/validator.wit`. Public only for [`validator!`].

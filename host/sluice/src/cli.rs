@@ -314,7 +314,7 @@ pub struct Show {
 pub enum ValidatorVerb {
     /// Store a component; prints its digest
     Push {
-        /// A component file, or the name of a built-in validator (bounds, json-schema)
+        /// A component file, or the name of a built-in validator (bounds, json-schema, no-secrets, …)
         component: String,
     },
     /// Bind a stored component to keys: a change to _sluice/validators/NAME, judged like any other

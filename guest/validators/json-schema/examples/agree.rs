@@ -7,9 +7,10 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::{env, error::Error, fs, process::ExitCode};
 
-use json_schema::{Rules, Settings, parse};
+use json_schema::{Rules, Settings};
 use serde::Deserialize;
 use serde_json::Value;
+use sluice_documents::parse;
 use sluice_guest::Change;
 
 #[derive(Deserialize)]

@@ -7,12 +7,11 @@
 #[cfg(target_family = "wasm")]
 mod entropy;
 mod objection;
-mod parse;
 mod settings;
 
+use sluice_documents::parse;
 use sluice_guest::{Change, Document, Finding, Verdict, validator};
 
-pub use parse::parse;
 pub use settings::{Rules, Settings};
 
 /// Findings told of one document. One mistake can break a hundred rules; the first few show it.

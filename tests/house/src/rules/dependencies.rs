@@ -4,6 +4,8 @@ use crate::{Fault, Tree};
 
 const EDGE: &[&str] = &["sluice-core", "sluice-node"];
 const GUEST: &[&str] = &["sluice-guest"];
+/// What a validator that looks into documents may use.
+const READER: &[&str] = &["sluice-guest", "sluice-documents"];
 
 /// What each package of ours may use of ours. One that is missing here has yet to find its place.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -26,10 +28,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("sluice-guest", &[]),
+    ("sluice-documents", GUEST),
     ("sluice-artifacts", &[]),
     ("sluice-fixtures", GUEST),
     ("bounds", GUEST),
-    ("json-schema", GUEST),
+    ("json-schema", READER),
+    ("size-and-shape", READER),
+    ("freeze-window", GUEST),
+    ("no-secrets", READER),
+    ("expression", READER),
     ("sluice-sim", &["sluice-core"]),
     // What the live tests know of a host they know as everybody does: by its command line and its HTTP.
     ("sluice-live", &["sluice-core", "sluice-artifacts"]),

@@ -135,6 +135,31 @@ fn validators_that_mean_harm_refuse_their_own_keys_and_nothing_else() -> Result<
 }
 
 #[test]
+fn the_ready_made_validators_refuse_what_they_are_for() -> Result<()> {
+    let fleet = Fleet::gathered(1)?;
+    bind(&fleet, "secrets", "no-secrets", "app/**", &[])?;
+    bind(&fleet, "shape", "size-and-shape", "app/**", &["--settings", r#"{"bytes_max": 100, "depth_max": 2}"#])?;
+    let windows = r#"{"windows": [{"from": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z", "reason": "audit"}],
+        "except": [{"metadata": "x-emergency"}]}"#;
+    bind(&fleet, "freeze", "freeze-window", "frozen/**", &["--settings", windows])?;
+    let rules = r#"{"rules": [{"expr": "old == null || new.max <= 2 * old.max", "message": "at most doubled"}]}"#;
+    bind(&fleet, "rules", "expression", "limits/**", &["--settings", rules])?;
+    for (fields, verdict) in [
+        (&["put:app/a.yaml", "password: ${DB}"] as &[&str], "applied"),
+        (&["put:app/a.yaml", "password: x7Qp9-zKv1"], "rejected: secrets: "),
+        (&["put:app/a.yaml", "[[[1]]]"], "rejected: shape: 3 levels"),
+        (&["put:frozen/a", "1"], "rejected: freeze: no changes until 2100-01-01T00:00:00Z: audit"),
+        (&["put:frozen/a", "1", "x-emergency", "INC-7"], "applied"),
+        (&["put:limits/a", r#"{"max": 5}"#], "applied"),
+        (&["put:limits/a", r#"{"max": 11}"#], "rejected: rules: at most doubled"),
+    ] {
+        let found = fleet.verdict(&fleet.xadd(fields)?)?;
+        assert!(found.starts_with(verdict) && !found.contains("x7Qp9"), "{fields:?}: {found}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_validator_remembers_nothing_from_one_change_to_the_next() -> Result<()> {
     let fleet = Fleet::gathered(2)?;
     let file = fleet.file("remembers.wasm", fixtures::REMEMBERS)?;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use toml::Value as Toml;
 
-pub(super) fn parse(text: &str) -> Result<Value, String> {
+pub(crate) fn parse(text: &str) -> Result<Value, String> {
     let table = text.parse::<toml::Table>().map_err(|error| {
         let at = error.span().map_or(0, |span| span.start.min(text.len()));
         let before = &text.as_bytes()[..at];
@@ -18,7 +18,7 @@ fn value(toml: Toml) -> Result<Value, String> {
     Ok(match toml {
         Toml::String(text) => Value::String(text),
         Toml::Integer(number) => number.into(),
-        Toml::Float(float) => super::number(float)?,
+        Toml::Float(float) => crate::number(float)?,
         Toml::Boolean(truth) => Value::Bool(truth),
         Toml::Datetime(moment) => Value::String(moment.to_string()),
         Toml::Array(items) => items.into_iter().map(value).collect::<Result<_, _>>()?,

@@ -1,10 +1,13 @@
-//! Documents of three forms, as the one kind of value a schema speaks of.
+//! Documents of three forms, JSON, YAML and TOML, as one kind of value, and the places in them.
 
+mod place;
 mod toml_text;
 mod yaml_text;
 
 use serde_json::{Number, Value};
 use sluice_guest::{Document, Finding};
+
+pub use place::{Place, Step};
 
 /// How a document is written.
 #[derive(Clone, Copy)]
@@ -20,7 +23,7 @@ pub fn parse(key: &str, document: &Document) -> Result<Value, Finding> {
     let extension = key.rsplit_once('.').map_or("", |(_, extension)| extension);
     let form = by_media_type(&document.media_type).or_else(|| by_extension(extension));
     let form = form.or_else(|| is_unsaid(&document.media_type).then_some(Form::Json)).ok_or_else(|| {
-        Finding::error("media-type", format!("a schema cannot judge `{}`", document.media_type))
+        Finding::error("media-type", format!("`{}` is neither JSON, YAML nor TOML", document.media_type))
             .help("end the key with .json, .yaml or .toml, or give the media type when publishing")
     })?;
     let text = document.text()?;
@@ -57,7 +60,7 @@ fn is_unsaid(media_type: &str) -> bool {
 /// JSON has no infinity; the largest number there is breaks the same bounds.
 fn number(float: f64) -> Result<Value, String> {
     let float = if float.is_infinite() { f64::MAX.copysign(float) } else { float };
-    Number::from_f64(float).map(Value::Number).ok_or_else(|| "a schema cannot judge `nan`".into())
+    Number::from_f64(float).map(Value::Number).ok_or_else(|| "JSON knows no `nan`".into())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 /// Deepest nesting, the same as for JSON: it bounds the guest's stack.
 const DEPTH_MAX: usize = 128;
 
-pub(super) fn parse(text: &str) -> Result<Value, String> {
+pub(crate) fn parse(text: &str) -> Result<Value, String> {
     let options = serde_saphyr::options! {
         strict_booleans: true,
         legacy_octal_numbers: true,
@@ -69,7 +69,7 @@ impl<'de> Visitor<'de> for AnyVisitor {
     }
 
     fn visit_f64<E: Error>(self, float: f64) -> Result<Value, E> {
-        super::number(float).map_err(E::custom)
+        crate::number(float).map_err(E::custom)
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
