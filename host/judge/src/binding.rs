@@ -25,6 +25,21 @@ pub struct Binding {
     pub settings: String,
     /// What one call may use.
     pub limits: Limits,
+    /// What its verdicts do.
+    pub mode: Mode,
+}
+
+/// What a binding's verdicts do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// A change it rejects is refused.
+    #[default]
+    Enforce,
+    /// It is asked and its findings are kept, and it refuses nothing: how a new rule is tried out.
+    Monitor,
+    /// It is not asked.
+    Off,
 }
 
 /// What is wrong with a binding document, and where in it.
@@ -45,6 +60,8 @@ struct Written {
     settings: Value,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    mode: Mode,
 }
 
 impl Binding {
@@ -73,6 +90,7 @@ impl Binding {
             component,
             settings: written.settings.to_string(),
             limits: written.limits,
+            mode: written.mode,
         })
     }
 
@@ -93,6 +111,7 @@ mod tests {
         let text = format!(r#"{{"keys": ["app/**"], "component": "{DIGEST}"}}"#);
         let binding = Binding::parse("v", text.as_bytes()).unwrap();
         assert_eq!((binding.settings.as_str(), binding.limits), ("null", Limits::DEFAULT));
+        assert_eq!(binding.mode, Mode::Enforce);
         assert!(binding.names(&["app", "limits"]) && !binding.names(&["web"]));
     }
 
@@ -101,6 +120,7 @@ mod tests {
         let whole = |rest: &str| format!(r#"{{"keys": ["a"], "component": "{DIGEST}"{rest}}}"#);
         for (text, pointer, part) in [
             (whole(r#", "setings": 1"#), "", "unknown field `setings`"),
+            (whole(r#", "mode": "audit""#), "", "unknown variant `audit`, expected one of `enforce`, `monitor`, `off`"),
             (whole(r#", "limits": {"fuel": 0}"#), "/limits", "limits.fuel is 0: give 1 to"),
             (whole(r#", "limits": {"memory_bytes": 1e12}"#), "", "invalid type"),
             (whole(r#", "limits": {"time_ms": 99999999}"#), "/limits", "give 1 to 60000"),

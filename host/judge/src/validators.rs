@@ -9,7 +9,7 @@ use sluice_core::{Action, Cause, Change, Digest, Entry, Fault, Finding, Severity
 use sluice_node::{Blobs, Judge, Judgement};
 use tokio::runtime::Handle;
 
-use crate::binding::{Binding, BindingError};
+use crate::binding::{Binding, BindingError, Mode};
 use crate::finding::said;
 use crate::library::Library;
 use crate::meter::Meter;
@@ -66,6 +66,7 @@ impl Validators {
         for (key, item) in before.range(VALIDATORS, None) {
             let known = self.parsed(key.text(), item.digest, &item.bytes);
             match &known.read {
+                Ok(found) if found.mode == Mode::Off => (),
                 Ok(found) => {
                     let edits = bound(found, &keys);
                     if edits.contains(&true) {
@@ -129,14 +130,18 @@ impl Validators {
         let mut sum = Sum::default();
         for bound in &all {
             let binding = bound.binding();
-            match self.component(binding.component) {
+            let judgement = match self.component(binding.component) {
                 Ok(guest) => {
                     let trial = self.library.try_prepared(&guest, binding, &told, change, &bound.edits);
                     bound.known.meter.seen(&trial);
-                    sum.add(trial.judgement?);
+                    trial.judgement
                 }
-                Err(Gap::Missing(why)) => return Err((Fault::Missing, why)),
-                Err(Gap::Unfit(why)) => sum.refuse(said(&binding.name, Severity::Error, "component", why)),
+                Err(Gap::Missing(why)) => Err((Fault::Missing, why)),
+                Err(Gap::Unfit(why)) => Ok(unfit(&binding.name, why)),
+            };
+            match binding.mode {
+                Mode::Enforce => sum.add(judgement?),
+                Mode::Monitor | Mode::Off => sum.note(&binding.name, judgement),
             }
         }
         Ok(sum.verdict())
@@ -168,6 +173,20 @@ impl Sum {
             }
         };
         self.findings.extend_from_slice(findings);
+    }
+
+    /// What a validator that only watches has to say. It holds nothing up either: what a host could not find
+    /// out is told to the host's operator, and no part of any outcome.
+    fn note(&mut self, name: &Arc<str>, judgement: Judgement) {
+        match judgement {
+            Ok(Verdict::Accept(findings)) => self.findings.extend_from_slice(&findings),
+            Ok(Verdict::Reject(cause, findings)) => {
+                let why = format!("it would have rejected this change ({cause}), and only monitors");
+                self.findings.push(said(name, Severity::Warning, "monitored", why));
+                self.findings.extend_from_slice(&findings);
+            }
+            Err((fault, why)) => tracing::warn!(validator = %name, %fault, why, "not judged, only monitored"),
+        }
     }
 
     pub(crate) fn refuse(&mut self, finding: Finding) {
@@ -204,6 +223,10 @@ impl Judge for Validators {
         let at_hand = |bound: &Bound| self.library.at_hand(bound.binding().component).is_some();
         self.bound(change, before).is_ok_and(|all| all.iter().all(at_hand))
     }
+}
+
+fn unfit(name: &Arc<str>, why: String) -> Verdict {
+    Verdict::Reject(Cause::Verdict, Arc::new([said(name, Severity::Error, "component", why)]))
 }
 
 fn name_of(key: &str) -> &str {

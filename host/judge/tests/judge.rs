@@ -214,3 +214,28 @@ fn a_guest_sees_old_and_new_and_who_and_when() {
     let (_, findings) = rejected(rig.judge(&[("put:app/limits", "{"), ("reason", "typo")]));
     assert_eq!(&*findings[0].code, "parse");
 }
+
+#[test]
+fn a_validator_that_monitors_tells_and_refuses_nothing_until_it_enforces() {
+    let mut rig = Rig::new(None);
+    let bad = [("put:app/limits", r#"{"max": 900}"#)];
+    rig.bind("limits", BOUNDS, &format!(r#"{LIMITS}, "mode": "monitor""#));
+    let Ok(Verdict::Accept(findings)) = rig.judge(&bad) else { panic!("it only monitors") };
+    assert_eq!(findings.iter().map(|found| &*found.code).collect::<Vec<_>>(), ["monitored", "out-of-bounds"]);
+    assert_eq!(rig.judge(&[("put:app/limits", r#"{"max": 9}"#)]), Ok(Verdict::accept()));
+
+    rig.bind("limits", BOUNDS, &format!(r#"{LIMITS}, "mode": "enforce""#));
+    assert_eq!(rejected(rig.judge(&bad)).0, Cause::Verdict);
+    rig.bind("limits", BOUNDS, &format!(r#"{LIMITS}, "mode": "off""#));
+    assert_eq!(rig.judge(&bad), Ok(Verdict::accept()));
+}
+
+#[test]
+fn a_monitor_that_hangs_or_traps_holds_nothing_up() {
+    let mut rig = Rig::new(None);
+    let short = r#""keys": ["app/**"], "limits": {"time_ms": 20, "fuel": 50000000000}"#;
+    rig.bind("hangs", fixtures::NEVER_ENDS, &format!(r#"{short}, "mode": "monitor""#));
+    assert_eq!(rig.judge(&[("put:app/a", "1")]), Ok(Verdict::accept()));
+    rig.bind("hangs", fixtures::NEVER_ENDS, short);
+    assert_eq!(rig.judge(&[("put:app/a", "1")]).unwrap_err().0, Fault::Time);
+}

@@ -351,8 +351,18 @@ pub struct Bind {
     /// Wall-clock backstop for one call, in ms
     #[arg(long)]
     pub time_ms: Option<u64>,
+    /// What its verdicts do: monitor tells and refuses nothing, off asks nothing [default: enforce]
+    #[arg(long)]
+    pub mode: Option<BindMode>,
     #[command(flatten)]
     pub publish: PublishArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum BindMode {
+    Enforce,
+    Monitor,
+    Off,
 }
 
 #[derive(Debug, Args)]

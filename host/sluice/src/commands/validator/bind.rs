@@ -1,6 +1,7 @@
 //! `sluice validator bind`: a binding is a document under `_sluice/validators/`, published like any other.
 
 use anyhow::Result;
+use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 use sluice_core::Key;
 use sluice_core::key::VALIDATORS;
@@ -51,12 +52,16 @@ fn document(args: &Bind, component: &str, settings: Option<Value>) -> Value {
     if !limits.is_empty() {
         document.insert("limits".to_owned(), limits.into());
     }
+    if let Some(mode) = args.mode {
+        document.insert("mode".to_owned(), json!(mode.to_possible_value().map(|value| value.get_name().to_owned())));
+    }
     document.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::BindMode;
 
     #[test]
     fn a_binding_says_only_what_was_said() {
@@ -68,12 +73,13 @@ mod tests {
             fuel,
             memory_bytes: None,
             time_ms: None,
+            mode: fuel.map(|_| BindMode::Monitor),
             publish: crate::cli::PublishArgs::default(),
         };
         assert_eq!(document(&args(None), "aa", None).to_string(), r#"{"keys":["app/**"],"component":"aa"}"#);
         assert_eq!(
             document(&args(Some(7)), "aa", Some(json!({"max": 1}))).to_string(),
-            r#"{"keys":["app/**"],"component":"aa","settings":{"max":1},"limits":{"fuel":7}}"#
+            r#"{"keys":["app/**"],"component":"aa","settings":{"max":1},"limits":{"fuel":7},"mode":"monitor"}"#
         );
     }
 }

@@ -22,8 +22,8 @@ pub async fn list(context: &Context) -> Result<Ended> {
     if rows.is_empty() {
         context.output.remark("no validator is bound");
     }
-    let columns = vec!["name", "keys", "component", "limits", "revision", "settings"];
-    context.output.many("Validators", &Table { columns, wide_from: 5, rows })?;
+    let columns = vec!["name", "mode", "keys", "component", "limits", "revision", "settings"];
+    context.output.many("Validators", &Table { columns, wide_from: 6, rows })?;
     Ok(Ended::Yes)
 }
 
@@ -34,7 +34,15 @@ fn row(key: &Key, item: &Item, is_short: bool) -> Vec<Value> {
     let revision = json!(item.revision.to_string());
     // A newer version may have let in what this one cannot read: shown as it stands.
     let Ok(binding) = Binding::parse(name, &item.bytes) else {
-        return vec![json!(name), field("keys"), field("component"), field("limits"), revision, field("settings")];
+        return vec![
+            json!(name),
+            field("mode"),
+            field("keys"),
+            field("component"),
+            field("limits"),
+            revision,
+            field("settings"),
+        ];
     };
     let component = binding.component.to_string();
     let limits = binding.limits;
@@ -43,5 +51,6 @@ fn row(key: &Key, item: &Item, is_short: bool) -> Vec<Value> {
         false => json!({"fuel": limits.fuel, "memory_bytes": limits.memory_bytes, "time_ms": limits.time_ms}),
     };
     let component = if is_short { &component[..SHORT_DIGITS] } else { &component };
-    vec![json!(name), field("keys"), json!(component), limits, revision, field("settings")]
+    let mode = document.get("mode").cloned().unwrap_or_else(|| json!("enforce"));
+    vec![json!(name), mode, field("keys"), json!(component), limits, revision, field("settings")]
 }
