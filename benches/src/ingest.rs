@@ -66,6 +66,7 @@ async fn ingest(server: &Server, entries: usize, is_judged: bool) -> Result<(f64
         host.reaches(bound).await;
         host.stop().await;
         copy(&warm.path().join("cache"), &folder.path().join("cache"))?;
+        std::fs::copy(warm.path().join("cache.key"), folder.path().join("cache.key"))?;
         fill(server, entries, KEYS).await?;
         call_us = bare_call_us(entries)?;
     }

@@ -13,6 +13,7 @@ mod engine;
 mod finding;
 mod glob;
 mod inspection;
+mod key;
 mod library;
 mod limits;
 mod meter;
@@ -23,7 +24,7 @@ mod v0_1;
 mod validators;
 mod wrap;
 
-pub use binding::{Binding, BindingError};
+pub use binding::{Binding, BindingError, Mode};
 pub use glob::{Glob, GlobError};
 pub use inspection::{Description, Inspection};
 pub use library::{COMPONENT_BYTES_MAX, Library, Settings, Unfit};

@@ -1,9 +1,9 @@
 //! Compiled components on disk.
 //!
 //! What lies here is native code that will be run, so it is only taken back if it is, byte for byte, what
-//! this engine put there: its digest covers the component, the engine and the code. Anything else is as
-//! good as absent and gets compiled again. The folder is its owner's alone; whoever may write in it could
-//! as well replace the program.
+//! this host put there: a keyed BLAKE3 covers the component, the engine and the code, and the key lies beside
+//! the folder and never in it. A folder that comes from elsewhere, in an image or a backup, is therefore as
+//! good as empty, and so is a file that somebody wrote who cannot read the key. Both are compiled again.
 
 use std::fs;
 use std::hash::{Hash, Hasher};
@@ -14,8 +14,10 @@ use std::time::Duration;
 use sluice_core::Digest;
 use wasmtime::Engine;
 
+use crate::key;
+
 /// Begins every file and says how it is laid out: this, 32 bytes of digest, the code.
-const MAGIC: &[u8; 16] = b"sluice cwasm v1\n";
+const MAGIC: &[u8; 16] = b"sluice cwasm v2\n";
 const HEAD: usize = 16 + 32;
 /// What nobody has written to for this long, and no version of ours reads, is cleared away. Younger files
 /// may be another process's, which shares the folder and is just writing or still runs the other version.
@@ -25,6 +27,7 @@ const LEFT_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) struct Shelf {
     folder: PathBuf,
     engine: u64,
+    key: [u8; 32],
 }
 
 impl Shelf {
@@ -34,7 +37,8 @@ impl Shelf {
         own(folder)?;
         let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        let shelf = Shelf { folder: folder.into(), engine: hasher.finish() };
+        let key = key::of(&folder.with_added_extension("key"))?;
+        let shelf = Shelf { folder: folder.into(), engine: hasher.finish(), key };
         shelf.clear_foreign()?;
         Ok(shelf)
     }
@@ -43,9 +47,11 @@ impl Shelf {
     pub(crate) fn take(&self, component: Digest) -> Option<Vec<u8>> {
         let mut bytes = fs::read(self.path(component)).ok()?;
         let (head, code) = bytes.split_at_checked(HEAD)?;
-        let (magic, digest) = head.split_at(MAGIC.len());
-        if magic != MAGIC || digest != self.digest(component, code) {
-            tracing::warn!(%component, "compiled component on disk is damaged, compiling it again");
+        let (magic, seal) = head.split_first_chunk::<16>()?;
+        // Compared as hashes, which takes as long wherever the first difference is.
+        let is_ours = blake3::Hash::from_slice(seal).is_ok_and(|seal| seal == self.seal(component, code));
+        if magic != MAGIC || !is_ours {
+            tracing::warn!(%component, "compiled component on disk is damaged, or not by this host: compiling it again");
             return None;
         }
         bytes.drain(..HEAD);
@@ -66,7 +72,7 @@ impl Shelf {
         let fresh = path.with_extension(format!("tmp{}", std::process::id()));
         let mut bytes = Vec::with_capacity(HEAD + code.len());
         bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&self.digest(component, code));
+        bytes.extend_from_slice(self.seal(component, code).as_bytes());
         bytes.extend_from_slice(code);
         fs::write(&fresh, bytes)?;
         fs::rename(&fresh, &path)
@@ -76,10 +82,10 @@ impl Shelf {
         self.folder.join(format!("{component}-{:016x}.cwasm", self.engine))
     }
 
-    fn digest(&self, component: Digest, code: &[u8]) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_derive_key("sluice compiled component v1");
+    fn seal(&self, component: Digest, code: &[u8]) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(&component.0).update(&self.engine.to_be_bytes()).update(code);
-        *hasher.finalize().as_bytes()
+        hasher.finalize()
     }
 
     fn clear_foreign(&self) -> io::Result<()> {
@@ -143,6 +149,18 @@ mod tests {
             fs::write(shelf.path(one), damaged).unwrap();
             assert!(shelf.take(one).is_none());
         }
+    }
+
+    #[test]
+    fn a_folder_from_elsewhere_is_as_good_as_empty() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let open = |folder: &tempfile::TempDir| Shelf::open(&folder.path().join("cache"), &Engine::default()).unwrap();
+        let (ours, theirs) = (open(&here), open(&there));
+        let component = Digest::of(b"one");
+        theirs.put(component, b"evil code").unwrap();
+        fs::copy(theirs.path(component), ours.path(component)).unwrap();
+        assert!(ours.take(component).is_none());
+        assert_eq!(open(&there).take(component).unwrap(), b"evil code", "its own key outlives a restart");
     }
 
     #[test]
