@@ -60,6 +60,8 @@ pub struct Node {
     held: BTreeMap<Revision, Waiting>,
     steps: Vec<Step>,
     unpersisted_bytes: usize,
+    /// Bytes of the entries of the batch that is on its way to the disk.
+    writing_bytes: usize,
     batch: Writing,
     numbers: u64,
     pull: Waiter,
@@ -91,6 +93,7 @@ impl Node {
             held,
             steps: Vec::new(),
             unpersisted_bytes: 0,
+            writing_bytes: 0,
             batch: Writing::Nothing,
             numbers: 0,
             pull: Waiter::default(),

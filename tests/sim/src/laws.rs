@@ -30,10 +30,11 @@ pub fn held_is_one_bounded_set(node: &Node) -> Law {
     holds(folded.len() <= settings().held_max, || format!("{} entries stepped aside", folded.len()))
 }
 
-/// No more is pulled than may be in the line, in the batch being folded and in the one being written.
+/// No more is pulled than may be in the line, in the batch being folded and in the one being written, which
+/// have one bound together; the last pull may go beyond it by as much as a pull brings.
 pub fn pulls_are_bounded(host: &Host, log: &Log, after: Revision) -> Law {
     let ahead = (log.place(after) as u64).saturating_sub(host.disk.tip.index);
-    let most = 2 * (settings().line_entries_max + PULL_ENTRIES_MAX) as u64;
+    let most = (settings().line_entries_max + PULL_ENTRIES_MAX) as u64;
     holds(ahead <= most, || format!("{ahead} entries are pulled and not yet on disk"))
 }
 

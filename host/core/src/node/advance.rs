@@ -160,7 +160,7 @@ impl Node {
             Writing::Nothing if self.steps.is_empty() => Writing::Nothing,
             Writing::Nothing => {
                 self.numbers += 1;
-                self.unpersisted_bytes = 0;
+                self.writing_bytes = std::mem::take(&mut self.unpersisted_bytes);
                 let steps = std::mem::take(&mut self.steps);
                 let batch = Arc::new(Batch { number: self.numbers, steps, state: self.state.clone() });
                 self.effects.push(Effect::Persist(batch.clone()));
@@ -177,8 +177,10 @@ impl Node {
     }
 
     pub(super) fn has_room(&self) -> bool {
-        let entries = self.line.len() + self.steps.len();
-        let bytes = self.line_bytes + self.unpersisted_bytes;
+        let writing = self.batch.entries();
+        let writing_bytes = if writing > 0 { self.writing_bytes } else { 0 };
+        let entries = self.line.len() + self.steps.len() + writing;
+        let bytes = self.line_bytes + self.unpersisted_bytes + writing_bytes;
         entries < self.settings.line_entries_max && bytes < self.settings.line_bytes_max
     }
 

@@ -15,6 +15,14 @@ pub enum Writing {
 }
 
 impl Writing {
+    /// How many entries it keeps in memory.
+    pub fn entries(&self) -> usize {
+        match self {
+            Writing::Nothing => 0,
+            Writing::Open { batch, .. } | Writing::Resting { batch, .. } => batch.steps.len(),
+        }
+    }
+
     /// When it next wants to be looked at.
     pub fn deadline(&self) -> Option<Millis> {
         match self {

@@ -522,7 +522,6 @@ fn blobs_are_fetched_ahead_only_as_far_as_they_fit() {
         > judged 1: accept
           fetch 3 bytes
           persist #1: 1 applied
-          pull 3
     "#]],
     );
 }
@@ -633,7 +632,7 @@ fn a_disk_that_refuses_is_asked_again_and_meanwhile_the_old_is_served() {
 #[test]
 fn what_is_pulled_and_not_yet_on_disk_is_bounded() {
     let script = "log 1 put:a=1; log 2 put:b=1; log 3 put:c=1; pulled 0: 1; judged 1: accept
-        pulled 1: 2 3; judged 2: accept; judged 3: accept; persisted 1: ok";
+        pulled 1: 2 3; judged 2: accept; judged 3: accept; persisted 1: ok; persisted 2: ok";
     let tight = Settings { line_entries_max: 2, ..settings() };
     check_on(
         tight,
@@ -654,6 +653,8 @@ fn what_is_pulled_and_not_yet_on_disk_is_bounded() {
         > persisted 1: ok
           install #1
           persist #2: 2 applied, 3 applied
+        > persisted 2: ok
+          install #2
           pull 3
     "#]],
     );
