@@ -22,6 +22,7 @@ mod shelf;
 mod trial;
 mod v0_1;
 mod validators;
+mod weight;
 mod wrap;
 
 pub use binding::{Binding, BindingError, Mode};

@@ -13,6 +13,7 @@ use wasmtime::component::Component;
 use crate::engine::Machine;
 use crate::shelf::Shelf;
 use crate::v0_1::Prepared;
+use crate::weight;
 
 /// Bytes of a component. What the compiler needs grows with it, and nothing bounds the compiler itself.
 pub const COMPONENT_BYTES_MAX: usize = 16 << 20;
@@ -118,6 +119,7 @@ impl Library {
         if !bytes.starts_with(b"\0asm\x0d\0\x01\0") {
             return Err(Unfit("is not a WebAssembly component".into()));
         }
+        weight::check(bytes)?;
         let compiled = thread::scope(|scope| {
             let builder = thread::Builder::new().name("sluice-compile".into()).stack_size(COMPILER_STACK_BYTES);
             let compile = || Component::new(&self.machine.engine, bytes);
