@@ -24,7 +24,7 @@ use crate::key::Key;
 use crate::outcome::Outcome;
 use crate::revision::Revision;
 use crate::state::State;
-use crate::verdict::{Fault, Verdict};
+use crate::verdict::{Fault, Finding, Verdict};
 
 /// Milliseconds on the host's own monotonic clock. Only differences mean anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,6 +153,17 @@ pub struct Standing {
     pub source: Option<Lost>,
     /// Why the disk takes nothing, if so.
     pub store: Option<Lost>,
+    /// What validators said lately about changes they let pass.
+    pub remarks: Vec<Remark>,
+}
+
+/// What validators said about a change that was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The change.
+    pub revision: Revision,
+    /// At least one.
+    pub findings: Arc<[Finding]>,
 }
 
 /// An entry that waits because of a fault, or behind one that does.

@@ -30,7 +30,7 @@ mod wait;
 
 pub use change::{Action, BlobRef, Change, Content, Edit, Put};
 pub use digest::Digest;
-pub use effect::{Ask, Batch, Effect, Event, Held, Judged, Lost, Millis, Settled, Standing, Step};
+pub use effect::{Ask, Batch, Effect, Event, Held, Judged, Lost, Millis, Remark, Settled, Standing, Step};
 pub use entry::Entry;
 pub use key::{Key, KeyError};
 pub use media::Media;

@@ -19,7 +19,9 @@
 //! - **Persist before install.** Only a batch the store has answered for is ever served.
 
 mod advance;
+mod remarks;
 mod settings;
+mod standing;
 mod waiter;
 mod writing;
 
@@ -30,7 +32,7 @@ use bytes::Bytes;
 
 use crate::change::BlobRef;
 use crate::digest::Digest;
-use crate::effect::{Effect, Event, Held, Judged, Lost, Millis, Standing, Step};
+use crate::effect::{Effect, Event, Judged, Lost, Millis, Step};
 use crate::entry::Entry;
 use crate::revision::Revision;
 use crate::state::State;
@@ -38,6 +40,7 @@ use crate::touched::Touched;
 use crate::verdict::Fault;
 use crate::wait::{Stage, Waiting};
 
+use remarks::Remarks;
 pub use settings::Settings;
 use waiter::Waiter;
 use writing::Writing;
@@ -59,6 +62,7 @@ pub struct Node {
     /// Entries that stepped aside; the same set as `state.held`.
     held: BTreeMap<Revision, Waiting>,
     steps: Vec<Step>,
+    remarks: Remarks,
     unpersisted_bytes: usize,
     /// Bytes of the entries of the batch that is on its way to the disk.
     writing_bytes: usize,
@@ -92,6 +96,7 @@ impl Node {
             touched: Touched::default(),
             held,
             steps: Vec::new(),
+            remarks: Remarks::default(),
             unpersisted_bytes: 0,
             writing_bytes: 0,
             batch: Writing::Nothing,
@@ -164,12 +169,6 @@ impl Node {
     /// Rises whenever [`Node::standing`] has something new to say beside the state.
     pub fn alarms(&self) -> u64 {
         self.alarms
-    }
-
-    /// Where this host stands, for those who ask it directly.
-    pub fn standing(&self) -> Standing {
-        let held: Vec<Held> = self.held.values().map(Waiting::shown).collect();
-        Standing { state: self.served.clone(), held, source: self.source.clone(), store: self.store.clone() }
     }
 
     fn on_pulled(&mut self, now: Millis, after: Revision, result: Result<Vec<Arc<Entry>>, Lost>) {

@@ -75,7 +75,8 @@ impl Hub {
     /// A hub that serves what the store had.
     pub fn new(state: State) -> Hub {
         let recent = Recent { complete_after: state.cursor, ..Recent::default() };
-        let standing = Standing { state: state.clone(), held: Vec::new(), source: None, store: None };
+        let standing =
+            Standing { state: state.clone(), held: Vec::new(), source: None, store: None, remarks: Vec::new() };
         Hub {
             view: ArcSwap::from_pointee(View { state, installed_ms: wall_ms() }),
             standing: ArcSwap::from_pointee(standing),

@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 pub use facts::{Right, ServerFacts};
 pub use names::{HostId, NameError, Space};
-pub use report::{API_VERSION, FindingReport, HeldReport, HostReport, REPORT_BYTES_MAX, RefusalReport};
+pub use report::{API_VERSION, FindingReport, HeldReport, HostReport, REPORT_BYTES_MAX, RefusalReport, RemarkReport};
 pub use reporter::{Identity, REPORT_TTL_S, Reporter, Seen};
 pub use settings::{Settings, SettingsError};
 pub use stream::StreamFacts;

@@ -58,6 +58,10 @@ pub struct HostReport {
     pub refusals: Vec<RefusalReport>,
     /// From this revision on, `refusals` has all there were.
     pub refusals_from: String,
+    /// What validators said about the newest changes that were applied all the same, oldest first: as many as
+    /// there is room for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<RemarkReport>,
     /// Where its HTTP surface listens, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
@@ -116,6 +120,16 @@ pub struct RefusalReport {
     pub reason: Option<String>,
     /// What validators found; at most 8 are listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<FindingReport>,
+}
+
+/// What validators said about a change that was applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RemarkReport {
+    /// Which change.
+    pub revision: String,
+    /// What they found; at most 8 are listed.
     pub findings: Vec<FindingReport>,
 }
 

@@ -2,15 +2,19 @@
 
 use sluice_core::key::VALIDATORS;
 use sluice_core::state::REFUSED_MAX;
-use sluice_core::{Finding, Held, Key, Refusal, Refused, Revision, Standing};
+use sluice_core::{Finding, Held, Key, Refusal, Refused, Remark, Revision, Standing};
 
-use crate::report::{API_VERSION, FindingReport, HeldReport, HostReport, REPORT_BYTES_MAX, RefusalReport};
+use crate::report::{
+    API_VERSION, FindingReport, HeldReport, HostReport, REPORT_BYTES_MAX, RefusalReport, RemarkReport,
+};
 use crate::reporter::Identity;
 
 /// Most of a report that refusals may take, in bytes; the rest is for all else.
 const REFUSALS_BYTES_MAX: usize = REPORT_BYTES_MAX / 2;
 /// Most that held changes may take, in bytes.
 const HELD_BYTES_MAX: usize = REPORT_BYTES_MAX / 8;
+/// Most that remarks on applied changes may take, in bytes.
+const REMARKS_BYTES_MAX: usize = REPORT_BYTES_MAX / 8;
 const KEYS_MAX: usize = 16;
 const FINDINGS_MAX: usize = 8;
 /// Longest text, in characters: an author may write pages, and so may a validator.
@@ -38,6 +42,7 @@ pub(crate) fn report(identity: &Identity, standing: &Standing, now_ms: u64) -> H
         store: standing.store.as_ref().map(|lost| clipped(&lost.0)),
         refusals,
         refusals_from: refusals_from.to_string(),
+        remarks: remarks(&standing.remarks),
         address: identity.address.clone(),
         labels: identity.labels.clone(),
         version: identity.version.clone(),
@@ -61,6 +66,17 @@ fn refusals(standing: &Standing) -> (Vec<RefusalReport>, Revision) {
         None => Revision { ms, seq: seq.saturating_add(1) },
     };
     (told, from)
+}
+
+/// The newest remarks that fit, oldest first.
+fn remarks(remarks: &[Remark]) -> Vec<RemarkReport> {
+    let told = |remark: &Remark| RemarkReport {
+        revision: remark.revision.to_string(),
+        findings: remark.findings.iter().take(FINDINGS_MAX).map(finding).collect(),
+    };
+    let mut fit = within(REMARKS_BYTES_MAX, remarks.iter().rev().map(told));
+    fit.reverse();
+    fit
 }
 
 fn refusal(refused: &Refused) -> RefusalReport {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use common::{Server, wait_for};
-use sluice_core::{Digest, Key, Lost, Refusal, Refused, Revision, Standing, State};
+use sluice_core::{Digest, Finding, Key, Lost, Refusal, Refused, Remark, Revision, Severity, Standing, State};
 use sluice_node::ports::{Blobs, Reports};
 use sluice_redis::{API_VERSION, Identity, REPORT_BYTES_MAX, Redis};
 
@@ -32,7 +32,7 @@ fn standing(refused: usize, reason: &str) -> Standing {
             refusal: Refusal::Guarded("too much at once".to_owned()),
         }));
     }
-    Standing { state, held: Vec::new(), source: Some(Lost("away".to_owned())), store: None }
+    Standing { state, held: Vec::new(), source: Some(Lost("away".to_owned())), store: None, remarks: Vec::new() }
 }
 
 #[tokio::test]
@@ -101,6 +101,25 @@ async fn a_report_has_room_for_the_newest_refusals_only_and_says_so() {
     let wordy = report(standing(128, &"\u{1}".repeat(4_096))).await;
     assert!(wordy.refusals.len() < 128 && wordy.refusals_from == wordy.refusals[0].revision);
     assert_eq!(wordy.refusals.last().unwrap().revision, "127-0");
+    assert!(serde_json::to_vec(&wordy).unwrap().len() <= REPORT_BYTES_MAX);
+
+    let remark = |n: u64, words: &str| Remark {
+        revision: Revision { ms: n, seq: 0 },
+        findings: Arc::new([Finding {
+            validator: "limits".into(),
+            severity: Severity::Warning,
+            code: "near".into(),
+            message: words.into(),
+            key: None,
+            pointer: None,
+            help: None,
+        }]),
+    };
+    let remarked = report(Standing { remarks: vec![remark(7, "90 of 100")], ..standing(0, "") }).await;
+    assert_eq!((&remarked.remarks[0].revision[..], &remarked.remarks[0].findings[0].message[..]), ("7-0", "90 of 100"));
+    let remarks = (0..1000).map(|n| remark(n, &"w".repeat(400))).collect();
+    let wordy = report(Standing { remarks, ..standing(128, &"\u{1}".repeat(4_096)) }).await;
+    assert_eq!(wordy.remarks.last().unwrap().revision, "999-0", "the newest are told");
     assert!(serde_json::to_vec(&wordy).unwrap().len() <= REPORT_BYTES_MAX);
 }
 

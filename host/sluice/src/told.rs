@@ -39,7 +39,10 @@ impl Told {
                 findings: refusal.findings.iter().map(|finding| whole(&json!(finding))).collect(),
             }),
             None if reaches(report, revision) => {
-                Some(Told { class: "applied".to_owned(), message: None, findings: Vec::new() })
+                let remark = report.remarks.iter().find(|remark| remark.revision == revision.to_string());
+                let findings = remark.iter().flat_map(|remark| &remark.findings);
+                let findings = findings.map(|finding| whole(&json!(finding))).collect();
+                Some(Told { class: "applied".to_owned(), message: None, findings })
             }
             None => None,
         }

@@ -139,6 +139,7 @@ impl Node {
 
     fn push_step(&mut self, step: Step) {
         self.unpersisted_bytes += step.entry().bytes();
+        self.remarks.note(&step);
         self.steps.push(step);
     }
 

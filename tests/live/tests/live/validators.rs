@@ -45,6 +45,23 @@ fn three_hosts_refuse_the_same_change_and_serve_the_old_value_also_after_a_resta
 }
 
 #[test]
+fn a_rule_that_monitors_tells_the_publisher_what_it_would_have_refused() -> Result<()> {
+    let fleet = Fleet::gathered(2)?;
+    let settings = ["--settings", r#"{"/max": [1, 100]}"#, "--mode"];
+    bind(&fleet, "limits", "bounds", "app/**", &[&settings[..], &["monitor"]].concat())?;
+    let told = fleet.sluice.ok(&["put", "app/a.json", r#"{"max": 900}"#, "-o", "json"])?;
+    let told: Value = serde_json::from_str(&told)?;
+    assert_eq!(told["outcome"], "applied");
+    let codes: Vec<&Value> = told["findings"].as_array().context("findings")?.iter().map(|f| &f["code"]).collect();
+    assert_eq!(codes, ["monitored", "out-of-bounds"]);
+    bind(&fleet, "limits", "bounds", "app/**", &[&settings[..], &["enforce"]].concat())?;
+    let bad = fleet.xadd(&["put:app/a.json", r#"{"max": 901}"#])?;
+    assert!(fleet.verdict(&bad)?.starts_with("rejected: limits: "));
+    assert_eq!(fleet.value("app/a.json", &bad)?, Some(br#"{"max": 900}"#.to_vec()));
+    Ok(())
+}
+
+#[test]
 fn a_rule_bound_later_judges_what_comes_after_it() -> Result<()> {
     let fleet = Fleet::gathered(2)?;
     let before = fleet.xadd(&["put:app/a.json", r#"{"max": 900}"#])?;

@@ -1,0 +1,14 @@
+//! Where a node stands.
+
+use crate::effect::{Held, Standing};
+use crate::node::Node;
+use crate::wait::Waiting;
+
+impl Node {
+    /// Where this host stands, for those who ask it directly.
+    pub fn standing(&self) -> Standing {
+        let held: Vec<Held> = self.held.values().map(Waiting::shown).collect();
+        let (source, store) = (self.source.clone(), self.store.clone());
+        Standing { state: self.served.clone(), held, source, store, remarks: self.remarks.all() }
+    }
+}
