@@ -10,8 +10,11 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllo
 
 use crate::limits::Limits;
 
-/// Length of one tick of the clock that stops guests, in milliseconds.
-const TICK_MS: u64 = 10;
+/// Length of one tick of the clock that stops guests.
+const TICK: Duration = Duration::from_millis(10);
+/// How often the clock looks whether a guest runs, while none does. Waking it for each call would cost a
+/// call of 20 us as much again; so the first tick may come this much late, behind limits of seconds.
+const LOOK: Duration = Duration::from_millis(100);
 /// Bytes of native stack; a guest that recurses deeper traps.
 const STACK_BYTES: usize = 1 << 20;
 /// Parts of one component. Ours have one module and one memory; components composed of parts have more.
@@ -36,7 +39,7 @@ pub(crate) struct Slot<'m>(&'m Slots);
 struct Slots {
     count: Mutex<Count>,
     freed: Condvar,
-    taken: Condvar,
+    closing: Condvar,
 }
 
 struct Count {
@@ -50,13 +53,14 @@ impl Machine {
     pub(crate) fn new(slots: NonZeroUsize) -> Result<Machine> {
         let engine = Engine::new(&config(slots.get() as u32))?;
         let count = Count { free: slots.get(), most: slots.get(), closed: false };
-        let slots = Arc::new(Slots { count: Mutex::new(count), freed: Condvar::new(), taken: Condvar::new() });
+        let slots = Arc::new(Slots { count: Mutex::new(count), freed: Condvar::new(), closing: Condvar::new() });
         let (clock, ticking) = (engine.weak(), slots.clone());
         thread::Builder::new().name("sluice-tick".into()).spawn(move || {
-            while ticking.wait_for_work() {
-                thread::sleep(Duration::from_millis(TICK_MS));
+            while let Some(is_busy) = ticking.wait() {
                 let Some(engine) = clock.upgrade() else { break };
-                engine.increment_epoch();
+                if is_busy {
+                    engine.increment_epoch();
+                }
             }
         })?;
         Ok(Machine { engine, slots })
@@ -68,16 +72,13 @@ impl Machine {
         while count.free == 0 {
             count = self.slots.freed.wait(count).expect("nothing panics while it holds this lock");
         }
-        if count.free == count.most {
-            self.slots.taken.notify_one();
-        }
         count.free -= 1;
         Slot(&self.slots)
     }
 
-    /// The deadline of a call, in ticks from now: never early, at most a tick late.
+    /// The deadline of a call, in ticks from now: never early, and late by a tick and a look at most.
     pub(crate) fn ticks(time_ms: u64) -> u64 {
-        time_ms.div_ceil(TICK_MS) + 1
+        time_ms.div_ceil(TICK.as_millis() as u64) + 1
     }
 }
 
@@ -86,11 +87,19 @@ impl Slots {
         self.count.lock().expect("nothing panics while it holds this lock")
     }
 
-    /// Sleeps while nothing runs; false when the machine is gone.
-    fn wait_for_work(&self) -> bool {
-        let idle = |count: &mut Count| count.free == count.most && !count.closed;
-        let count = self.taken.wait_while(self.count(), idle).expect("nothing panics while it holds this lock");
-        !count.closed
+    /// Sleeps until the next tick or look, and says whether anything runs; none when the machine is gone.
+    fn wait(&self) -> Option<bool> {
+        let count = self.count();
+        let pause = if count.is_idle() { LOOK } else { TICK };
+        let waited = self.closing.wait_timeout_while(count, pause, |count| !count.closed);
+        let (count, _) = waited.expect("nothing panics while it holds this lock");
+        (!count.closed).then_some(!count.is_idle())
+    }
+}
+
+impl Count {
+    fn is_idle(&self) -> bool {
+        self.free == self.most
     }
 }
 
@@ -104,7 +113,7 @@ impl Drop for Slot<'_> {
 impl Drop for Machine {
     fn drop(&mut self) {
         self.slots.count().closed = true;
-        self.slots.taken.notify_one();
+        self.slots.closing.notify_one();
     }
 }
 
