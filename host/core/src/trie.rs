@@ -11,7 +11,7 @@
 //! so it depends on what is in the set and never on how it came about (Merkle 1987; the same shape as a
 //! sparse Merkle tree, Dahlberg et al. 2016, with runs of single leaves collapsed). `D(all, 0)` is the
 //! root digest; a partition's digest is `D` at bit 14. In memory two levels of that binary tree make one
-//! node, and the last levels, where few leaves are left, one [`Bucket`]: a look-up follows half the pointers
+//! node, and the last levels, where few leaves are left, one bucket: a look-up follows half the pointers
 //! while it is among nodes that fit the cache, and only two where nothing does. Digests are worked out when
 //! asked for and kept, so a batch pays for each touched node once.
 
