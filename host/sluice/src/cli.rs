@@ -1,10 +1,14 @@
 //! What was typed: the command line as clap reads it, one type a verb.
 
+mod author;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sluice_core::Revision;
+
+pub use author::ValidatorTest;
 
 /// Delivers configuration to edge hosts; validators judge every change on every host before it is applied.
 #[derive(Debug, Parser)]
@@ -103,7 +107,7 @@ pub enum Verb {
     History(History),
     /// One entry of the log with its outcome
     Show(Show),
-    /// Validators: push, bind, list, inspect, run
+    /// Validators: test, push, bind, list, inspect, run
     #[command(subcommand)]
     Validator(ValidatorVerb),
     /// Look for what is wrong with Redis, the disk and this machine
@@ -328,6 +332,8 @@ pub enum ValidatorVerb {
     },
     /// Run a component over one value here
     Run(ValidatorRun),
+    /// Run a component over the cases of a folder here
+    Test(ValidatorTest),
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod bind;
 mod component;
+mod examine;
 mod inspect;
 mod listing;
 mod trial;
@@ -21,6 +22,7 @@ pub fn run(context: &Context, verb: &ValidatorVerb) -> Result<Ended> {
         ValidatorVerb::Ls => context.run(listing::list(context)),
         ValidatorVerb::Inspect { component } => context.run(inspect::inspect(context, component)),
         ValidatorVerb::Run(args) => context.run(trial::run(context, args)),
+        ValidatorVerb::Test(args) => examine::examine(context, args),
     }
 }
 
