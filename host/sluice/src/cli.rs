@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sluice_core::Revision;
 
-pub use author::ValidatorTest;
+pub use author::{Lang, ValidatorBuild, ValidatorNew, ValidatorTest};
 
 /// Delivers configuration to edge hosts; validators judge every change on every host before it is applied.
 #[derive(Debug, Parser)]
@@ -107,7 +107,7 @@ pub enum Verb {
     History(History),
     /// One entry of the log with its outcome
     Show(Show),
-    /// Validators: test, push, bind, list, inspect, run
+    /// Validators: new, build, test, push, bind, list, inspect, run
     #[command(subcommand)]
     Validator(ValidatorVerb),
     /// Look for what is wrong with Redis, the disk and this machine
@@ -316,6 +316,10 @@ pub struct Show {
 
 #[derive(Debug, Subcommand)]
 pub enum ValidatorVerb {
+    /// Make a project that builds and whose tests pass
+    New(ValidatorNew),
+    /// Build a project in Rust into a component
+    Build(ValidatorBuild),
     /// Store a component; prints its digest
     Push {
         /// A component file, or the name of a built-in validator (bounds, json-schema, no-secrets, …)

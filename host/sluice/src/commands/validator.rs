@@ -1,10 +1,12 @@
 //! `sluice validator`: components and the bindings that put them to work.
 
 mod bind;
+mod building;
 mod component;
 mod examine;
 mod inspect;
 mod listing;
+mod project;
 mod trial;
 
 use anyhow::Result;
@@ -17,6 +19,8 @@ use component::Component;
 
 pub fn run(context: &Context, verb: &ValidatorVerb) -> Result<Ended> {
     match verb {
+        ValidatorVerb::New(args) => project::new(context, args),
+        ValidatorVerb::Build(args) => building::build(context, args),
         ValidatorVerb::Push { component } => context.run(push(context, component)),
         ValidatorVerb::Bind(args) => context.run(bind::bind(context, args)),
         ValidatorVerb::Ls => context.run(listing::list(context)),

@@ -1,11 +1,12 @@
-//! The way of a validator's author: a component and its cases.
+//! The way of a validator's author: a project, a component, its cases, and a host that obeys it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use anyhow::{Context, Result};
 use serde_json::json;
 use sluice_artifacts::fixtures;
-use sluice_live::{Sluice, sluice::binary};
+use sluice_live::{Fleet, Sluice, sluice::binary};
 
 /// A folder of cases that go with it, and the command line. No Redis: nothing of this reaches one.
 struct Desk {
@@ -43,6 +44,60 @@ impl Desk {
 const SUITE: &str = "component = 'bounds'\nkey = 'app/a'\n[settings]\n'/max' = [1, 100]\n";
 const GOOD: (&str, &str) = ("cases/good.accept.json", r#"{"max": 7}"#);
 const BAD: (&str, &str) = ("cases/bad.reject.json", r#"{"max": 700}"#);
+
+#[test]
+fn a_project_becomes_a_component_that_a_host_obeys() -> Result<()> {
+    let fleet = Fleet::gathered(1)?;
+    let project = fleet.folder.path().join("pool-limits");
+    let path = project.to_str().context("the folder's name is UTF-8")?;
+    fleet.sluice.ok(&["validator", "new", "--lang", "rust", path])?;
+    // The versions this repository is built with: they are here already, so that nothing is fetched.
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock"), project.join("Cargo.lock"))?;
+    let ran = |output: Output| {
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        (output.status.code(), text)
+    };
+    // Shared from run to run, for what a project depends on takes a minute to build.
+    let target = binary()?.with_file_name("projects-of-tests");
+    let sluice = |args: &[&str]| -> Result<(Option<i32>, String)> {
+        Ok(ran(fleet.sluice.command(args)?.env("CARGO_TARGET_DIR", &target).output()?))
+    };
+    let (code, built) = sluice(&["validator", "build", path])?;
+    assert!(code == Some(0) && built.contains("verdict\tok") && !built.contains("imports"), "{built}");
+    let (code, tested) = sluice(&["validator", "test", path])?;
+    assert!(code == Some(0) && tested.contains("4 passed, 0 failed"), "{tested}");
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(&project).args(["test", "--release", "--lib"]).env("CARGO_TARGET_DIR", &target);
+    let (code, tested) = ran(cargo.output()?);
+    assert_eq!(code, Some(0), "{tested}");
+
+    let component = project.join("target/pool-limits.wasm");
+    let component = component.to_str().context("the folder's name is UTF-8")?;
+    let settings = r#"{"connections_max": 100, "growth_max": 2}"#;
+    let bind = ["validator", "bind", "pool", component, "--keys", "db/**", "--settings", settings, "--wait=all"];
+    fleet.sluice.ok(&bind)?;
+    for (text, verdict) in [
+        (r#"{"connections": 40}"#, "applied"),
+        (r#"{"connections": 101}"#, "rejected: pool: 101 connections: the database takes 100"),
+        (r#"{"connections": 90}"#, "rejected: pool: 90 connections after 40: at most 2 times as many at once"),
+    ] {
+        assert_eq!(fleet.verdict(&fleet.xadd(&["put:db/pool.json", text])?)?, verdict);
+    }
+
+    let source = project.join("src/lib.rs");
+    let rule = std::fs::read_to_string(&source)?;
+    let broken = rule.replace("new > settings.connections_max", "new > 10 * settings.connections_max");
+    assert_ne!(rule, broken);
+    std::fs::write(&source, broken)?;
+    let (code, built) = sluice(&["validator", "build", path])?;
+    assert_eq!(code, Some(0), "{built}");
+    let (code, tested) = sluice(&["validator", "test", path])?;
+    assert_eq!(code, Some(1), "{tested}");
+    assert!(tested.contains("FAILED\ttoo-many\taccept") && tested.contains("- too-many db/pool.json#/connections"));
+    std::fs::write(&source, "what is no Rust")?;
+    assert_eq!(sluice(&["validator", "build", path])?.0, Some(1));
+    Ok(())
+}
 
 #[test]
 fn cases_that_hold_pass_and_one_that_does_not_is_told() -> Result<()> {

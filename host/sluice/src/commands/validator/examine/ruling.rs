@@ -123,7 +123,7 @@ impl Ruling {
             // A validator imports nothing, so there is no way out of the sandbox for a message.
             Decision::Trap(why) => {
                 let panic = "a panic's message stays in the sandbox: judge the case natively with cargo test";
-                let stack = "the stack may be too small: if the rule recurses, link it with -zstack-size=1048576";
+                let stack = "the stack is small: if the rule recurses, build it with --stack-bytes 1048576";
                 let is_stack = why.contains("out of bounds memory") || why.contains("call stack");
                 vec![why.clone(), (if is_stack { stack } else { panic }).to_owned()]
             }

@@ -59,8 +59,9 @@ impl Suite {
         let written = Written::read(&args.dir)?;
         let component = match (&args.component, &written.component) {
             (Some(typed), _) => Component::local(typed)?,
-            (None, Some(named)) => Component::beside(&args.dir, named)
-                .with_context(|| format!("{} names {named}", args.dir.join(FILE).display()))?,
+            (None, Some(named)) => Component::beside(&args.dir, named).with_context(|| {
+                format!("{} names {named}; sluice validator build makes it", args.dir.join(FILE).display())
+            })?,
             (None, None) => {
                 let remedy =
                     format!("write component = \"FILE\" into {}, or give --component", args.dir.join(FILE).display());
