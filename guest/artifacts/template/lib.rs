@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(check(&Settings { connections_max: 100, growth_max: 0.5 }).len(), 1);
     }
 
-    /// The cases of `sluice validator test` that are files, judged natively: here a panic says its message.
+    /// The documents of `sluice validator test` that are files, judged natively: here a panic says its message.
     #[test]
     fn no_case_panics() {
         for file in std::fs::read_dir("cases").unwrap() {

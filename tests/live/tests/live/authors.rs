@@ -89,6 +89,8 @@ fn a_project_becomes_a_component_that_a_host_obeys() -> Result<()> {
     let broken = rule.replace("new > settings.connections_max", "new > 10 * settings.connections_max");
     assert_ne!(rule, broken);
     std::fs::write(&source, broken)?;
+    let (code, tested) = sluice(&["validator", "test", path])?;
+    assert!(code == Some(0) && tested.contains("is newer than the component"), "{tested}");
     let (code, built) = sluice(&["validator", "build", path])?;
     assert_eq!(code, Some(0), "{built}");
     let (code, tested) = sluice(&["validator", "test", path])?;

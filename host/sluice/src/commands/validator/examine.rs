@@ -32,6 +32,10 @@ struct Examined {
 
 pub fn examine(context: &Context, args: &ValidatorTest) -> Result<Ended> {
     let suite = Suite::read(args)?;
+    if let Some(source) = &suite.newer {
+        let remedy = "what it says now is not tested before sluice validator build";
+        context.output.remark(format_args!("warning: {} is newer than the component: {remedy}", source.display()));
+    }
     let cases = suite.cases(args.run.as_deref())?;
     if cases.is_empty() {
         let wanted = args.run.as_ref().map_or_else(String::new, |glob| format!(" that match {glob}"));

@@ -25,6 +25,8 @@ pub struct Suite {
     pub binding: Binding,
     /// Where the cases are.
     pub folder: PathBuf,
+    /// A source newer than the component, which is then not the one it makes.
+    pub newer: Option<PathBuf>,
     key: Key,
 }
 
@@ -94,7 +96,9 @@ impl Suite {
         }
         let cases = args.dir.join("cases");
         let folder = if cases.is_dir() { cases } else { args.dir.clone() };
-        Ok(Suite { component: component.bytes, binding, folder, key })
+        let named = args.component.is_none().then_some(written.component).flatten();
+        let newer = named.and_then(|named| newer(&args.dir, &args.dir.join(named)));
+        Ok(Suite { component: component.bytes, binding, folder, newer, key })
     }
 
     /// The cases, or those that a glob matches.
@@ -102,6 +106,24 @@ impl Suite {
         let glob = glob.map(Glob::parse).transpose().map_err(usage)?;
         case::read(&self.folder, &self.key, |name| glob.as_ref().is_none_or(|glob| glob.matches(&[name])))
     }
+}
+
+/// A file under `src` that was written after the component. A built-in has no sources here, and a time that
+/// cannot be read tells nothing.
+fn newer(dir: &Path, component: &Path) -> Option<PathBuf> {
+    let written = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
+    let built = written(component)?;
+    let mut left = vec![dir.join("src")];
+    while let Some(folder) = left.pop() {
+        for path in std::fs::read_dir(folder).ok()?.flatten().map(|file| file.path()) {
+            match path.is_dir() {
+                true => left.push(path),
+                false if written(&path).is_some_and(|time| time > built) => return Some(path),
+                false => (),
+            }
+        }
+    }
+    None
 }
 
 impl Written {
@@ -112,5 +134,29 @@ impl Written {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Written::default()),
             Err(error) => Err(anyhow!("cannot read {}: {error}", path.display())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn a_component_older_than_its_sources_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (source, component) = (folder.path().join("src/a/b.rs"), folder.path().join("a.wasm"));
+        std::fs::create_dir_all(source.parent().unwrap()).unwrap();
+        let write = |path: &Path, written_s: u64| {
+            let file = std::fs::File::create(path).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(written_s)).unwrap();
+        };
+        write(&source, 7);
+        assert_eq!(newer(folder.path(), &component), None);
+        write(&component, 7);
+        assert_eq!(newer(folder.path(), &component), None);
+        write(&source, 8);
+        assert_eq!(newer(folder.path(), &component), Some(source));
     }
 }
