@@ -1,5 +1,7 @@
 //! The validators of this repository, built for wasm and wrapped as components.
 
+pub mod kit;
+
 macro_rules! component {
     ($name:literal) => {
         include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".wasm"))

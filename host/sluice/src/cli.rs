@@ -1,10 +1,14 @@
 //! What was typed: the command line as clap reads it, one type a verb.
 
+mod author;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sluice_core::Revision;
+
+pub use author::{Lang, ValidatorBuild, ValidatorNew, ValidatorTest};
 
 /// Delivers configuration to edge hosts; validators judge every change on every host before it is applied.
 #[derive(Debug, Parser)]
@@ -103,7 +107,7 @@ pub enum Verb {
     History(History),
     /// One entry of the log with its outcome
     Show(Show),
-    /// Validators: push, bind, list, inspect, run
+    /// Validators: new, build, test, push, bind, list, inspect, run
     #[command(subcommand)]
     Validator(ValidatorVerb),
     /// Look for what is wrong with Redis, the disk and this machine
@@ -312,6 +316,10 @@ pub struct Show {
 
 #[derive(Debug, Subcommand)]
 pub enum ValidatorVerb {
+    /// Make a project that builds and whose tests pass
+    New(ValidatorNew),
+    /// Build a project in Rust into a component
+    Build(ValidatorBuild),
     /// Store a component; prints its digest
     Push {
         /// A component file, or the name of a built-in validator (bounds, json-schema, no-secrets, …)
@@ -328,6 +336,8 @@ pub enum ValidatorVerb {
     },
     /// Run a component over one value here
     Run(ValidatorRun),
+    /// Run a component over the cases of a folder here
+    Test(ValidatorTest),
 }
 
 #[derive(Debug, Args)]

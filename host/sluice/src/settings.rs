@@ -191,6 +191,12 @@ pub fn cache_folder() -> PathBuf {
     base.join("sluice")
 }
 
+/// Where cargo keeps the sources of packages, if it can be told.
+pub fn cargo_folder() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    variable("CARGO_HOME").or_else(|| variable("HOME").map(|home| home.join(".cargo")))
+}
+
 /// The user's name, for `author`.
 pub fn user_name() -> Option<String> {
     ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty())

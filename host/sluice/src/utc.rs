@@ -18,6 +18,24 @@ pub fn utc(ms: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
 }
 
+/// The other way round, from a time of TOML with its offset; none without one, or before 1970. The days are
+/// counted by `days_from_civil` of the same source.
+pub fn ms(time: &toml::value::Datetime) -> Option<u64> {
+    let (date, clock) = (time.date?, time.time?);
+    let offset_minutes = match time.offset? {
+        toml::value::Offset::Z => 0,
+        toml::value::Offset::Custom { minutes } => i64::from(minutes),
+    };
+    let (month, day) = (i64::from(date.month), i64::from(date.day));
+    let year = i64::from(date.year) - i64::from(month <= 2);
+    let march_month = if month > 2 { month - 3 } else { month + 9 };
+    let in_year = (153 * march_month + 2) / 5 + day - 1;
+    let days = 365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + in_year - 719_468;
+    let minutes = days * 1_440 + i64::from(clock.hour) * 60 + i64::from(clock.minute) - offset_minutes;
+    let (second, nanosecond) = (clock.second.map_or(0, i64::from), clock.nanosecond.map_or(0, i64::from));
+    u64::try_from(minutes * 60_000 + second * 1_000 + nanosecond / 1_000_000).ok()
+}
+
 /// How long something took or is ago, by its largest unit: `350ms`, `12s`, `3m`, `5h`, `2d`.
 pub fn ago(ms: u64) -> String {
     match ms {
@@ -40,6 +58,16 @@ mod tests {
         assert_eq!(utc(951_868_799_999), "2000-02-29T23:59:59.999Z");
         assert_eq!(utc(1_700_000_000_123), "2023-11-14T22:13:20.123Z");
         assert_eq!(utc(4_107_542_400_000), "2100-03-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn a_time_with_its_offset_is_log_time() {
+        let read = |text: &str| ms(&text.parse().unwrap());
+        for time in [0, 951_782_400_000, 951_868_799_999, 1_700_000_000_123, 4_107_542_400_000] {
+            assert_eq!(read(&utc(time)), Some(time));
+        }
+        assert_eq!(read("2023-11-14T23:13:20.123+01:00"), Some(1_700_000_000_123));
+        assert_eq!([read("1969-12-31T23:59:59Z"), read("2026-01-01")], [None; 2]);
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! `sluice validator`: components and the bindings that put them to work.
 
 mod bind;
+mod building;
 mod component;
+mod examine;
 mod inspect;
 mod listing;
+mod project;
 mod trial;
 
 use anyhow::Result;
@@ -16,11 +19,14 @@ use component::Component;
 
 pub fn run(context: &Context, verb: &ValidatorVerb) -> Result<Ended> {
     match verb {
+        ValidatorVerb::New(args) => project::new(context, args),
+        ValidatorVerb::Build(args) => building::build(context, args),
         ValidatorVerb::Push { component } => context.run(push(context, component)),
         ValidatorVerb::Bind(args) => context.run(bind::bind(context, args)),
         ValidatorVerb::Ls => context.run(listing::list(context)),
         ValidatorVerb::Inspect { component } => context.run(inspect::inspect(context, component)),
         ValidatorVerb::Run(args) => context.run(trial::run(context, args)),
+        ValidatorVerb::Test(args) => examine::examine(context, args),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Every test starts its own, on ports the system chose, and leaves nothing behind. One binary, because
 //! most of the time a test takes to build is the time to link it.
 
+mod authors;
 mod dev;
 mod fields;
 mod http_streams;

@@ -30,12 +30,22 @@ impl Component {
             }
             return Ok(Component { name: text[..12].to_owned(), bytes, digest, is_stored: true });
         }
+        Component::local(text)
+    }
+
+    /// A built-in validator or a file, for those who reach no space.
+    pub fn local(text: &str) -> Result<Component> {
+        Component::beside(Path::new(""), text)
+    }
+
+    /// The same, for a file named from this folder.
+    pub fn beside(folder: &Path, text: &str) -> Result<Component> {
         if let Some((name, bytes)) = BUILT_IN.iter().find(|(name, _)| *name == text) {
             return Ok(Component::here(name, Bytes::from_static(bytes)));
         }
         let name =
             Path::new(text).file_stem().map_or_else(|| text.to_owned(), |stem| stem.to_string_lossy().into_owned());
-        Ok(Component::here(&name, read(text)?))
+        Ok(Component::here(&name, read(&folder.join(text))?))
     }
 
     fn here(name: &str, bytes: Bytes) -> Component {
@@ -70,7 +80,7 @@ impl Component {
     }
 }
 
-fn read(path: &str) -> Result<Bytes> {
+fn read(path: &Path) -> Result<Bytes> {
     let built_in: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
     let file = std::fs::metadata(path).map_err(|error| {
         usage(format!("{path:?} is no built-in validator ({}), no digest, and no file: {error}", built_in.join(", ")))

@@ -1,0 +1,162 @@
+//! What is tested: `validator.toml`, with flags in its place.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sluice_core::Key;
+
+use super::case::{self, Case};
+use crate::cli::ValidatorTest;
+use crate::commands::validator::bind::settings;
+use crate::commands::validator::component::Component;
+use crate::exit::usage;
+use crate::space;
+use crate::wiring::edges::{Binding, Glob};
+
+/// The file's name.
+pub const FILE: &str = "validator.toml";
+
+/// A validator as it would be bound, and its cases.
+pub struct Suite {
+    pub component: Bytes,
+    pub binding: Binding,
+    /// Where the cases are.
+    pub folder: PathBuf,
+    /// A source newer than the component, which is then not the one it makes.
+    pub newer: Option<PathBuf>,
+    key: Key,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    component: Option<String>,
+    /// The binding's globs.
+    keys: Option<Vec<String>>,
+    /// The key of cases that are files.
+    key: Option<String>,
+    #[serde(default)]
+    settings: Option<Value>,
+    #[serde(default)]
+    limits: Bounds,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bounds {
+    fuel: Option<u64>,
+    memory_bytes: Option<u64>,
+    time_ms: Option<u64>,
+}
+
+impl Suite {
+    /// Reads the file and the component.
+    ///
+    /// # Errors
+    /// What a host would not bind.
+    pub fn read(args: &ValidatorTest) -> Result<Suite> {
+        let written = Written::read(&args.dir)?;
+        let component = match (&args.component, &written.component) {
+            (Some(typed), _) => Component::local(typed)?,
+            (None, Some(named)) => Component::beside(&args.dir, named).with_context(|| {
+                format!("{} names {named}; sluice validator build makes it", args.dir.join(FILE).display())
+            })?,
+            (None, None) => {
+                let remedy =
+                    format!("write component = \"FILE\" into {}, or give --component", args.dir.join(FILE).display());
+                return Err(usage(format!("there is no validator to test: {remedy}")));
+            }
+        };
+        let key = space::key(args.key.as_ref().or(written.key.as_ref()).map_or("case", String::as_str))?;
+        if key.is_reserved() {
+            return Err(usage(format!("key {key}: keys under _sluice/ are not left to validators, take another")));
+        }
+        let settings = args.settings.as_deref().map(settings).transpose()?.or(written.settings);
+        let mut limits = serde_json::Map::new();
+        for (name, typed, own) in [
+            ("fuel", args.fuel, written.limits.fuel),
+            ("memory_bytes", args.memory_bytes, written.limits.memory_bytes),
+            ("time_ms", args.time_ms, written.limits.time_ms),
+        ] {
+            limits.extend(typed.or(own).map(|limit| (name.to_owned(), json!(limit))));
+        }
+        let keys = written.keys.unwrap_or_else(|| vec!["**".to_owned()]);
+        let digest = component.digest.to_string();
+        let document = json!({"keys": keys, "component": digest, "settings": settings, "limits": limits});
+        let binding = Binding::parse(&component.name, document.to_string().as_bytes())
+            .map_err(|error| usage(format!("{}: {}", error.pointer, error.message)))?;
+        if !binding.names(&key.as_str().split('/').collect::<Vec<_>>()) {
+            // No validator is asked about a key it is not bound to, and all cases would pass as accepted.
+            return Err(usage(format!(
+                "the key {key} of the cases is not among the keys bound, {keys:?}: name one that is"
+            )));
+        }
+        let cases = args.dir.join("cases");
+        let folder = if cases.is_dir() { cases } else { args.dir.clone() };
+        let named = args.component.is_none().then_some(written.component).flatten();
+        let newer = named.and_then(|named| newer(&args.dir, &args.dir.join(named)));
+        Ok(Suite { component: component.bytes, binding, folder, newer, key })
+    }
+
+    /// The cases, or those that a glob matches.
+    pub fn cases(&self, glob: Option<&str>) -> Result<Vec<Case>> {
+        let glob = glob.map(Glob::parse).transpose().map_err(usage)?;
+        case::read(&self.folder, &self.key, |name| glob.as_ref().is_none_or(|glob| glob.matches(&[name])))
+    }
+}
+
+/// A file under `src` that was written after the component. A built-in has no sources here, and a time that
+/// cannot be read tells nothing.
+fn newer(dir: &Path, component: &Path) -> Option<PathBuf> {
+    let written = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
+    let built = written(component)?;
+    let mut left = vec![dir.join("src")];
+    while let Some(folder) = left.pop() {
+        for path in std::fs::read_dir(folder).ok()?.flatten().map(|file| file.path()) {
+            match path.is_dir() {
+                true => left.push(path),
+                false if written(&path).is_some_and(|time| time > built) => return Some(path),
+                false => (),
+            }
+        }
+    }
+    None
+}
+
+impl Written {
+    fn read(folder: &Path) -> Result<Written> {
+        let path = folder.join(FILE);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| usage(format!("{}: {error}", path.display()))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Written::default()),
+            Err(error) => Err(anyhow!("cannot read {}: {error}", path.display())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn a_component_older_than_its_sources_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (source, component) = (folder.path().join("src/a/b.rs"), folder.path().join("a.wasm"));
+        std::fs::create_dir_all(source.parent().unwrap()).unwrap();
+        let write = |path: &Path, written_s: u64| {
+            let file = std::fs::File::create(path).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(written_s)).unwrap();
+        };
+        write(&source, 7);
+        assert_eq!(newer(folder.path(), &component), None);
+        write(&component, 7);
+        assert_eq!(newer(folder.path(), &component), None);
+        write(&source, 8);
+        assert_eq!(newer(folder.path(), &component), Some(source));
+    }
+}
