@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sluice_core::Revision;
+use sluice_core::{Digest, Revision};
 
 pub use author::{Lang, ValidatorBuild, ValidatorNew, ValidatorTest};
 
@@ -327,6 +327,20 @@ pub enum ValidatorVerb {
     },
     /// Bind a stored component to keys: a change to _sluice/validators/NAME, judged like any other
     Bind(Bind),
+    /// Take a binding away: a change like any other
+    Unbind {
+        /// The binding's name
+        name: String,
+        #[command(flatten)]
+        publish: PublishArgs,
+    },
+    /// Write a stored component to a file
+    Pull {
+        /// Its digest, as push printed it and ls shows it
+        digest: Digest,
+        /// Where to; - writes to stdout
+        file: PathBuf,
+    },
     /// List bindings
     Ls,
     /// Show what a component is and whether hosts would take it

@@ -9,8 +9,12 @@ mod listing;
 mod project;
 mod trial;
 
-use anyhow::Result;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
 use serde_json::{Map, json};
+use sluice_core::Digest;
 
 use crate::cli::{Form, ValidatorVerb};
 use crate::exit::Ended;
@@ -23,6 +27,8 @@ pub fn run(context: &Context, verb: &ValidatorVerb) -> Result<Ended> {
         ValidatorVerb::Build(args) => building::build(context, args),
         ValidatorVerb::Push { component } => context.run(push(context, component)),
         ValidatorVerb::Bind(args) => context.run(bind::bind(context, args)),
+        ValidatorVerb::Unbind { name, publish } => context.run(bind::unbind(context, name, publish)),
+        ValidatorVerb::Pull { digest, file } => context.run(pull(context, *digest, file)),
         ValidatorVerb::Ls => context.run(listing::list(context)),
         ValidatorVerb::Inspect { component } => context.run(inspect::inspect(context, component)),
         ValidatorVerb::Run(args) => context.run(trial::run(context, args)),
@@ -42,6 +48,17 @@ async fn push(context: &Context, text: &str) -> Result<Ended> {
             let fields = fields.map(|(name, value)| (name.to_owned(), value));
             context.output.one("Component", Map::from_iter(fields))?;
         }
+    }
+    Ok(Ended::Yes)
+}
+
+async fn pull(context: &Context, digest: Digest, file: &Path) -> Result<Ended> {
+    let component = Component::find(&digest.to_string(), &context.space()?).await?;
+    if file == Path::new("-") {
+        std::io::stdout().write_all(&component.bytes)?;
+    } else {
+        std::fs::write(file, &component.bytes).with_context(|| format!("cannot write {}", file.display()))?;
+        context.output.remark(format!("{} bytes written to {}", component.bytes.len(), file.display()));
     }
     Ok(Ended::Yes)
 }

@@ -70,7 +70,12 @@ fn a_rule_bound_later_judges_what_comes_after_it() -> Result<()> {
     let bad = fleet.xadd(&["put:app/a.json", r#"{"max": 901}"#])?;
     assert_eq!(fleet.verdict(&bad)?, "rejected: limits: 901 is not within 1 to 100");
     assert_eq!(fleet.value("app/a.json", &bad)?, Some(br#"{"max": 900}"#.to_vec()));
-    fleet.sluice.ok(&["delete", "_sluice/validators/limits", "--wait=all"])?;
+    fleet.sluice.ok(&["validator", "unbind", "limits", "--wait=all"])?;
+    assert_eq!(fleet.sluice.run(&["validator", "unbind", "limits"])?.code, 1, "it is gone");
+    let digest = blake3::hash(sluice_artifacts::BOUNDS).to_hex().to_string();
+    let file = tempfile::NamedTempFile::new()?;
+    fleet.sluice.ok(&["validator", "pull", &digest, &file.path().display().to_string()])?;
+    assert!(std::fs::read(file.path())? == sluice_artifacts::BOUNDS);
     let free = fleet.xadd(&["put:app/a.json", r#"{"max": 901}"#])?;
     assert_eq!(fleet.verdict(&free)?, "applied");
     fleet.converge(&free);

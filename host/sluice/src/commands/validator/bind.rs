@@ -7,7 +7,7 @@ use sluice_core::Key;
 use sluice_core::key::VALIDATORS;
 
 use super::component::Component;
-use crate::cli::Bind;
+use crate::cli::{Bind, PublishArgs};
 use crate::draft::Edit;
 use crate::exit::{Ended, usage};
 use crate::publish;
@@ -30,6 +30,17 @@ pub async fn bind(context: &Context, args: &Bind) -> Result<Ended> {
     }
     let edit = Edit::Put { key, value: document.into(), media: Some("application/json".to_owned()) };
     publish::publish(context, &Way::Redis(space), &[edit], &[], &args.publish).await
+}
+
+/// Takes a binding away that is there.
+pub async fn unbind(context: &Context, name: &str, args: &PublishArgs) -> Result<Ended> {
+    let key = Key::parse(format!("{VALIDATORS}{name}").as_bytes()).map_err(usage)?;
+    let way = Way::of(context)?;
+    if way.state(key.as_str()).await?.item(&key).is_none() {
+        context.output.remark(format!("no validator is bound as {name}: sluice validator ls shows those that are"));
+        return Ok(Ended::No);
+    }
+    publish::publish(context, &way, &[Edit::Delete { key }], &[], args).await
 }
 
 /// Settings as typed: JSON, or a file of it.
