@@ -9,10 +9,11 @@ use std::path::Path;
 /// # Errors
 /// The file cannot be made or read, or is no key.
 pub(crate) fn of(path: &Path) -> io::Result<[u8; 32]> {
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     if !path.exists() {
-        make(path)?;
+        make(path).map_err(named)?;
     }
-    let bytes = fs::read(path)?;
+    let bytes = fs::read(path).map_err(named)?;
     bytes.try_into().map_err(|bytes: Vec<u8>| {
         let why = format!("{} has {} bytes and not the 32 of a key: remove it", path.display(), bytes.len());
         io::Error::new(io::ErrorKind::InvalidData, why)
@@ -21,10 +22,15 @@ pub(crate) fn of(path: &Path) -> io::Result<[u8; 32]> {
 
 /// Of several processes that make it at once one is the first, and all get its key.
 fn make(path: &Path) -> io::Result<()> {
-    let mut key = [0; 32];
-    File::open("/dev/urandom")?.read_exact(&mut key)?;
-    let fresh = path.with_added_extension(format!("tmp{}", std::process::id()));
-    private(&fresh)?.write_all(&key)?;
+    let mut random = [0; 40];
+    File::open("/dev/urandom")?.read_exact(&mut random)?;
+    let (key, name) = random.split_at(32);
+    let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+    let fresh = path.with_added_extension(name);
+    let mut file = private(&fresh)?;
+    file.write_all(key)?;
+    // Before it has its name: a power cut must not leave an empty key.
+    file.sync_all()?;
     let linked = fs::hard_link(&fresh, path);
     fs::remove_file(&fresh)?;
     match linked {
@@ -36,7 +42,7 @@ fn make(path: &Path) -> io::Result<()> {
 /// A file that nobody else can read from its first moment on.
 fn private(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 #[cfg(test)]

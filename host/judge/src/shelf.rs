@@ -27,7 +27,8 @@ const LEFT_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) struct Shelf {
     folder: PathBuf,
     engine: u64,
-    key: [u8; 32],
+    /// None when it is not to be had: then nothing is taken back, and nothing put here.
+    key: Option<[u8; 32]>,
 }
 
 impl Shelf {
@@ -37,7 +38,12 @@ impl Shelf {
         own(folder)?;
         let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        let key = key::of(&folder.with_added_extension("key"))?;
+        // A host must start without it: where the folder is writable and its parent is not, say.
+        let key = key::of(&folder.with_added_extension("key"))
+            .inspect_err(
+                |error| tracing::warn!(%error, "compiled validators are not kept: no key beside the cache folder"),
+            )
+            .ok();
         let shelf = Shelf { folder: folder.into(), engine: hasher.finish(), key };
         shelf.clear_foreign()?;
         Ok(shelf)
@@ -49,7 +55,7 @@ impl Shelf {
         let (head, code) = bytes.split_at_checked(HEAD)?;
         let (magic, seal) = head.split_first_chunk::<16>()?;
         // Compared as hashes, which takes as long wherever the first difference is.
-        let is_ours = blake3::Hash::from_slice(seal).is_ok_and(|seal| seal == self.seal(component, code));
+        let is_ours = blake3::Hash::from_slice(seal).is_ok_and(|seal| Some(seal) == self.seal(component, code));
         if magic != MAGIC || !is_ours {
             tracing::warn!(%component, "compiled component on disk is damaged, or not by this host: compiling it again");
             return None;
@@ -68,11 +74,12 @@ impl Shelf {
 
     /// Puts a compiled component here. A crash leaves the old file, or none.
     pub(crate) fn put(&self, component: Digest, code: &[u8]) -> io::Result<()> {
+        let Some(seal) = self.seal(component, code) else { return Ok(()) };
         let path = self.path(component);
         let fresh = path.with_extension(format!("tmp{}", std::process::id()));
         let mut bytes = Vec::with_capacity(HEAD + code.len());
         bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(self.seal(component, code).as_bytes());
+        bytes.extend_from_slice(seal.as_bytes());
         bytes.extend_from_slice(code);
         fs::write(&fresh, bytes)?;
         fs::rename(&fresh, &path)
@@ -82,10 +89,10 @@ impl Shelf {
         self.folder.join(format!("{component}-{:016x}.cwasm", self.engine))
     }
 
-    fn seal(&self, component: Digest, code: &[u8]) -> blake3::Hash {
-        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+    fn seal(&self, component: Digest, code: &[u8]) -> Option<blake3::Hash> {
+        let mut hasher = blake3::Hasher::new_keyed(self.key.as_ref()?);
         hasher.update(&component.0).update(&self.engine.to_be_bytes()).update(code);
-        hasher.finalize()
+        Some(hasher.finalize())
     }
 
     fn clear_foreign(&self) -> io::Result<()> {
@@ -161,6 +168,15 @@ mod tests {
         fs::copy(theirs.path(component), ours.path(component)).unwrap();
         assert!(ours.take(component).is_none());
         assert_eq!(open(&there).take(component).unwrap(), b"evil code", "its own key outlives a restart");
+    }
+
+    #[test]
+    fn without_a_key_nothing_is_kept_and_nothing_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("cache.key")).unwrap();
+        let shelf = Shelf::open(&folder.path().join("cache"), &Engine::default()).unwrap();
+        shelf.put(Digest::of(b"one"), b"code").unwrap();
+        assert!(shelf.take(Digest::of(b"one")).is_none());
     }
 
     #[test]

@@ -14,14 +14,17 @@ use crate::library::Unfit;
 const FUNCTIONS_MAX: u64 = 60_000;
 /// Bytes of one function; the largest honest ones are the main loops of interpreters, a tenth of this.
 const BODY_BYTES_MAX: u64 = 1 << 20;
-/// Blocks times variables (parameters and locals), added up over all functions.
-const TANGLE_MAX: u64 = 64_000_000;
+/// Blocks times variables (parameters and locals) in one function: time, and some 70 bytes of memory each.
+const TANGLE_MAX: u64 = 8_000_000;
+/// The same, added up over all functions: time alone, for the memory is given back after each.
+const TANGLES_MAX: u64 = 64_000_000;
 
 #[derive(Default)]
 struct Weight {
     functions: u64,
     largest: u64,
     tangle: u64,
+    tangles: u64,
 }
 
 /// What is known of a module while its sections go by.
@@ -47,7 +50,8 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), Unfit> {
     };
     too_much("functions", weight.functions, FUNCTIONS_MAX)?;
     too_much("bytes in one function", weight.largest, BODY_BYTES_MAX)?;
-    too_much("blocks times variables in its functions", weight.tangle, TANGLE_MAX)
+    too_much("blocks times variables in one function", weight.tangle, TANGLE_MAX)?;
+    too_much("blocks times variables in its functions", weight.tangles, TANGLES_MAX)
 }
 
 fn weigh(bytes: &[u8]) -> Weight {
@@ -91,7 +95,9 @@ impl Weight {
         let range = body.range();
         self.functions += 1;
         self.largest = self.largest.max(range.end - range.start);
-        self.tangle = self.tangle.saturating_add(blocks(body).saturating_mul(parameters + locals(body)));
+        let tangle = blocks(body).saturating_mul(parameters + locals(body));
+        self.tangle = self.tangle.max(tangle);
+        self.tangles = self.tangles.saturating_add(tangle);
     }
 }
 
@@ -151,6 +157,7 @@ mod tests {
         refused(&bomb(200_000, 0, 0, 0), "has 200000 functions: at most 60000");
         refused(&bomb(30, 0, 1000, 3000), "90000000 blocks times variables");
         refused(&bomb(30, 1000, 0, 3000), "90000000 blocks times variables");
+        refused(&bomb(1, 1000, 1000, 5000), "10000000 blocks times variables in one function");
         refused(&bomb(1, 0, 0, 400_000), "bytes in one function: at most 1048576");
     }
 
@@ -162,6 +169,7 @@ mod tests {
             assert!(weight.functions < FUNCTIONS_MAX / 4, "{name} has {} functions", weight.functions);
             assert!(weight.largest < BODY_BYTES_MAX / 4, "{name} has {} bytes in one", weight.largest);
             assert!(weight.tangle < TANGLE_MAX / 4, "{name} has a tangle of {}", weight.tangle);
+            assert!(weight.tangles < TANGLES_MAX / 4, "{name} has tangles of {}", weight.tangles);
         }
     }
 

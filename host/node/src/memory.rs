@@ -15,7 +15,7 @@ use crate::ports::{Answer, AppendError, Blobs, Heard, Hosts, Judge, Judgement, L
 const PULL_WAIT: Duration = Duration::from_secs(5);
 
 /// Entries in one answer, so that a long log comes in several.
-const PULL_ENTRIES_MAX: usize = 256;
+pub const PULL_ENTRIES_MAX: usize = 256;
 
 /// A log in memory.
 pub struct MemoryLog {

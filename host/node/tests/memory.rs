@@ -1,12 +1,13 @@
 //! The in-memory ports pass the suites, and a node runs on them from publish to served.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use sluice_core::{Cause, Entry, Fault, Key, Outcome, Refusal, Settings, State, Verdict};
+use sluice_core::{Cause, Entry, Fault, Key, Outcome, Refusal, Settings, State, Verdict, fold};
 use sluice_node::hub::Fate;
-use sluice_node::memory::{FnJudge, MemoryBlobs, MemoryLog, MemoryReports, MemoryStore, accept_all};
-use sluice_node::{Host, Hub, Judge, Ports, Running, conformance};
+use sluice_node::memory::{FnJudge, MemoryBlobs, MemoryLog, MemoryReports, MemoryStore, PULL_ENTRIES_MAX, accept_all};
+use sluice_node::{Host, Hub, Judge, Log, Ports, Running, conformance};
 
 const WAIT: Duration = Duration::from_secs(20);
 
@@ -29,7 +30,11 @@ struct Rig {
 }
 
 fn rig(judge: impl Judge + 'static) -> Rig {
-    let (log, store, reports) = (Arc::default(), Arc::default(), Arc::default());
+    rig_on(Arc::default(), State::default(), judge)
+}
+
+fn rig_on(log: Arc<MemoryLog>, state: State, judge: impl Judge + 'static) -> Rig {
+    let (store, reports) = (Arc::default(), Arc::default());
     let hub = Arc::new(Hub::new(State::default()));
     let ports = Ports {
         log: Arc::clone(&log) as _,
@@ -38,7 +43,7 @@ fn rig(judge: impl Judge + 'static) -> Rig {
         judge: Arc::new(judge),
         store: Arc::clone(&store) as _,
     };
-    let host = Host { settings: Settings::default(), state: State::default(), ports, hub: hub.clone() };
+    let host = Host { settings: Settings::default(), state, ports, hub: hub.clone() };
     let running = host.start(&tokio::runtime::Handle::current());
     Rig { log, store, reports, hub, running }
 }
@@ -84,6 +89,54 @@ async fn a_rejected_change_leaves_the_old_value_and_a_fault_holds_only_its_keys(
     assert_eq!(served.item(&key("a")).unwrap().bytes, "good");
     assert_eq!(served.item(&key("s")), None);
     assert_eq!(served.held.keys().copied().collect::<Vec<_>>(), [sick, behind]);
+    rig.running.stop().await;
+}
+
+/// Also for the one change that ends a busy time: it is judged by the loop again, which must say so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_slow_validator_holds_up_no_other_task_even_on_one_thread() {
+    let (is_busy, is_begun) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (go, gone) = mpsc::channel();
+    let (busy, begun, gone) = (is_busy.clone(), is_begun.clone(), Mutex::new(gone));
+    let judge = FnJudge(move |entry: &Entry, _: &State| {
+        if entry.fields[0].1 == "slow" {
+            begun.store(true, Ordering::SeqCst);
+            // No fault: that would be tried again, and come out well at last.
+            if gone.lock().unwrap().recv_timeout(WAIT).is_err() {
+                return Ok(Verdict::Reject(Cause::Verdict, Arc::new([])));
+            }
+        }
+        // All others, on threads that may block, wait for it: so it is the next thing the loop does.
+        busy.store(true, Ordering::SeqCst);
+        while !begun.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        Ok(Verdict::accept())
+    });
+    let (log, mut state) = (Arc::new(MemoryLog::default()), State::default());
+    let bound = log.write(&[("put:_sluice/validators/v", "{}")]);
+    let binding = log.read(bound, 1).await.unwrap().remove(0);
+    fold::fold(&mut state, &binding, |_, _| Verdict::accept());
+    for n in 0..PULL_ENTRIES_MAX {
+        log.write(&[(&format!("put:a{n}"), "1")]);
+    }
+    let rig = rig_on(log.clone(), state, judge);
+    let slow = tokio::spawn(async move {
+        // Long enough for the loop to come to rest on this one thread.
+        let mut rests = 0;
+        while !is_busy.load(Ordering::SeqCst) || rests < 1000 {
+            rests += usize::from(is_busy.load(Ordering::SeqCst));
+            tokio::task::yield_now().await;
+        }
+        let slow = log.write(&[("put:s", "slow")]);
+        while !is_begun.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+        go.send(()).map(|()| slow)
+    });
+    let slow = slow.await.unwrap().expect("the runtime stood still");
+    let fate = rig.hub.settled(slow, WAIT).await;
+    assert!(matches!(fate, Fate::Settled(Outcome::Applied(_))), "{fate:?}");
     rig.running.stop().await;
 }
 
