@@ -30,7 +30,7 @@ mod verdict;
 #[doc(hidden)]
 pub mod bindings {
     wit_bindgen::generate!({
-        path: "../../wit",
+        path: "../../wit/0.1.0",
         world: "validating",
         pub_export_macro: true,
         default_bindings_module: "sluice_guest::bindings",

@@ -12,7 +12,7 @@ use crate::run::Sandbox;
 
 mod bindings {
     wasmtime::component::bindgen!({
-        path: "../../wit",
+        path: "../../wit/0.1.0",
         world: "validating",
         ownership: Borrowing { duplicate_if_necessary: true },
     });
