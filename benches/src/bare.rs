@@ -11,7 +11,7 @@ use wasmtime::{
 
 mod bindings {
     wasmtime::component::bindgen!({
-        path: "../wit",
+        path: "../wit/0.1.0",
         world: "validating",
         ownership: Borrowing { duplicate_if_necessary: true },
     });
