@@ -31,7 +31,8 @@ const SMALL: [(&str, usize); 5] = [
     ("no-secrets", STACK_RECURSIVE),
     ("expression", STACK_RECURSIVE),
 ];
-const FIXTURES: [&str; 7] = ["never_ends", "eats_memory", "recurses", "traps", "says_too_much", "lies", "remembers"];
+const FIXTURES: [&str; 9] =
+    ["never_ends", "eats_memory", "recurses", "traps", "says_too_much", "lies", "remembers", "speaks_0_1", "looks_up"];
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 

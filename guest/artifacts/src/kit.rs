@@ -12,15 +12,15 @@ macro_rules! files {
 
 /// The SDK's sources as they are in the repository.
 const SDK_SOURCES: &[File] = files!("../sdk":
-    "src/arena.rs", "src/change.rs", "src/document.rs", "src/finding.rs", "src/lib.rs", "src/settings.rs",
-    "src/severity.rs", "src/verdict.rs",
+    "src/arena.rs", "src/change.rs", "src/current.rs", "src/document.rs", "src/export.rs", "src/finding.rs",
+    "src/lib.rs", "src/log.rs", "src/severity.rs", "src/testing.rs", "src/verdict.rs",
 );
 /// The contract, which the SDK makes its types from.
-const WIT: &[File] = files!("../../wit/0.1.0": "validator.wit");
+const WIT: &[File] = files!("../../wit/1.0.0": "validator.wit");
 /// The SDK's manifest outside the workspace.
 const SDK_MANIFEST: &str = include_str!("../template/sdk.toml");
 /// Where the SDK looks for the contract: in the repository, and in a copy.
-const WIT_FOLDERS: [&str; 2] = ["path: \"../../wit/0.1.0\"", "path: \"wit\""];
+const WIT_FOLDERS: [&str; 2] = ["path: \"../../wit/1.0.0\"", "path: \"wit\""];
 
 const PROJECT: &[File] = &[
     ("Cargo.toml", include_str!("../template/project.toml")),
@@ -79,7 +79,7 @@ mod tests {
         let mut sdk = listed("../sdk");
         assert!(sdk.remove("Cargo.toml"));
         assert_eq!(paths(SDK_SOURCES), sdk);
-        assert_eq!(paths(WIT), listed("../../wit/0.1.0"));
+        assert_eq!(paths(WIT), listed("../../wit/1.0.0"));
         let own: BTreeSet<String> = ["sdk.toml", "project.toml", "gitignore", "lib.rs"].map(str::to_owned).into();
         assert_eq!(&paths(PROJECT_AS_IT_IS) | &own, listed("template"));
     }

@@ -44,6 +44,10 @@ pub mod fixtures {
     pub const SAYS_TOO_MUCH: &[u8] = component!("says_too_much");
     /// Rejects with a thousand findings full of control characters and keys nobody edited.
     pub const LIES: &[u8] = component!("lies");
+    /// Speaks version 0.1 of the contract.
+    pub const SPEAKS_0_1: &[u8] = component!("speaks_0_1");
+    /// Looks up what the document names.
+    pub const LOOKS_UP: &[u8] = component!("looks_up");
     /// Accepts its first change only, if instances were ever used twice.
     pub const REMEMBERS: &[u8] = component!("remembers");
 }

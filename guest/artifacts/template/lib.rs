@@ -47,7 +47,7 @@ fn fault(edit: &Edit, settings: &Settings) -> Option<Finding> {
         return Some(Finding::error("too-many", message).at("/connections"));
     }
     // An old document that does not parse was there before this rule, and cannot be grown from.
-    let old = edit.old.as_ref()?.json::<Pool>().ok()?.connections;
+    let old = edit.old()?.json::<Pool>().ok()?.connections;
     let most = f64::from(old) * settings.growth_max;
     (f64::from(new) > most).then(|| {
         let message = format!("{new} connections after {old}: at most {} times as many at once", settings.growth_max);

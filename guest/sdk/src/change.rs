@@ -1,6 +1,6 @@
 //! A change, document by document.
 
-use crate::{Change, Content, Document, Edit, Finding, Operation, Revision, Verdict};
+use crate::{Change, Document, Edit, Finding, Operation, Revision, Verdict, testing};
 
 impl Change {
     /// The new documents under the keys this validator is bound to; deletes have none.
@@ -29,15 +29,17 @@ impl Change {
         findings.into_iter().collect()
     }
 
+    /// Milliseconds since 1970 in log time, the only clock there is: equal on every host, whenever it judges.
+    pub fn published_at(&self) -> u64 {
+        self.revision.millis
+    }
+
     /// A change of one document, for tests: what a publisher would send for a new key.
     pub fn of(key: &str, media_type: &str, text: &str) -> Self {
-        let document = Document {
-            body: Content::Text(text.into()),
-            media_type: media_type.into(),
-            revision: Revision { millis: 1, sequence: 0 },
-        };
-        let edit = Edit { key: key.into(), operation: Operation::Create, bound: true, old: None, new: Some(document) };
-        Self { edits: vec![edit], published_at: 1, author: None, reason: None, metadata: Vec::new() }
+        let new = Some(testing::document(media_type, text));
+        let edit = Edit { key: key.into(), operation: Operation::Create, bound: true, new };
+        let revision = Revision { millis: 1, sequence: 0 };
+        Self { edits: vec![edit], revision, author: None, reason: None, metadata: Vec::new() }
     }
 }
 

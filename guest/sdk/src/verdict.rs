@@ -13,18 +13,27 @@ impl Verdict {
         Self { decision: Decision::Reject, findings: vec![finding] }
     }
 
+    /// Yes, and somebody should look at it.
+    pub fn warn(findings: impl IntoIterator<Item = Finding>) -> Self {
+        Self { decision: Decision::Warn, findings: findings.into_iter().collect() }
+    }
+
     /// Yes, but tells these things.
     pub fn accept_with(findings: impl IntoIterator<Item = Finding>) -> Self {
         Self { decision: Decision::Accept, findings: findings.into_iter().collect() }
     }
 }
 
-/// Rejects if one of the findings is an error.
+/// Rejects if one of the findings is an error, warns if one is a warning.
 impl FromIterator<Finding> for Verdict {
     fn from_iter<I: IntoIterator<Item = Finding>>(findings: I) -> Self {
         let findings: Vec<_> = findings.into_iter().collect();
-        let wrong = findings.iter().any(|finding| finding.severity == Severity::Error);
-        Self { decision: if wrong { Decision::Reject } else { Decision::Accept }, findings }
+        let decision = match findings.iter().map(|finding| finding.severity).min() {
+            Some(Severity::Error) => Decision::Reject,
+            Some(Severity::Warning) => Decision::Warn,
+            Some(Severity::Info) | None => Decision::Accept,
+        };
+        Self { decision, findings }
     }
 }
 
@@ -33,10 +42,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_among_the_findings_rejects_and_a_warning_does_not() {
+    fn the_worst_finding_decides() {
         let warning = || Finding::warning("old", "deprecated");
-        let verdict: Verdict = [warning()].into_iter().collect();
+        let verdict: Verdict = [Finding::info("note", "seen")].into_iter().collect();
         assert_eq!(verdict.decision, Decision::Accept);
+        let verdict: Verdict = [Finding::info("note", "seen"), warning()].into_iter().collect();
+        assert_eq!(verdict.decision, Decision::Warn);
         let verdict: Verdict = [warning(), Finding::error("wrong", "no")].into_iter().collect();
         assert_eq!(verdict.decision, Decision::Reject);
     }

@@ -7,9 +7,9 @@ use sluice_node::Judgement;
 
 use crate::binding::Binding;
 use crate::finding::{clean, said, taken};
+use crate::guest::{Finding as Said, Guest, GuestFault, Severity as How, words};
 use crate::run::{Stop, run};
 use crate::trial::stopped;
-use crate::v0_1;
 use crate::validators::{Gap, Sum, Validators};
 
 impl Validators {
@@ -30,30 +30,24 @@ impl Validators {
             Err(Gap::Missing(why)) => return Err((Fault::Missing, why)),
             Err(Gap::Unfit(why)) => return Ok(refused(key, &name, "component", "/component", why)),
         };
-        let check = |guest: &v0_1::Guest, store: &mut _| {
-            guest.sluice_validator_validator().call_check(store, &binding.settings)
-        };
-        let (answer, _) = run(&self.library.machine, &guest, &binding.limits, check);
-        checked(key, &name, answer)
+        let configure = |guest: &Guest, store: &mut _| guest.configure(store, &binding.settings);
+        let ran = run(&self.library.machine, &guest, &binding.limits, None, configure);
+        checked(key, &name, ran.result)
     }
 }
 
 /// What the validator says of its settings; its pointers go into them, ours into the document.
-fn checked(
-    key: &Key,
-    name: &Arc<str>,
-    answer: Result<Result<Vec<v0_1::Finding>, v0_1::GuestFault>, Stop>,
-) -> Judgement {
+fn checked(key: &Key, name: &Arc<str>, answer: Result<Result<Vec<Said>, GuestFault>, Stop>) -> Judgement {
     let mut found = match answer {
         Ok(Ok(found)) => found,
         Ok(Err(fault)) => {
-            let (code, message) = fault.words();
+            let (code, message) = words(fault);
             return Ok(refused(key, name, code, "/settings", message));
         }
         Err(stop) => return stopped(name, stop),
     };
-    let is_wrong = found.iter().any(|finding| matches!(finding.severity, v0_1::Severity::Error));
-    let place = |finding: &mut v0_1::Finding| {
+    let is_wrong = found.iter().any(|finding| matches!(finding.severity, How::Error));
+    let place = |finding: &mut Said| {
         finding.key = Some(key.to_string());
         finding.pointer = Some(format!("/settings{}", finding.pointer.take().unwrap_or_default()));
     };

@@ -19,6 +19,7 @@ pub struct Binding {
     pub name: Arc<str>,
     /// Which keys.
     pub keys: Vec<Glob>,
+    pub reads: Vec<Glob>,
     /// BLAKE3 of the component.
     pub component: Digest,
     /// JSON, as the validator gets it.
@@ -57,6 +58,8 @@ struct Written {
     keys: Vec<String>,
     component: String,
     #[serde(default)]
+    reads: Vec<String>,
+    #[serde(default)]
     settings: Value,
     #[serde(default)]
     limits: Limits,
@@ -84,9 +87,14 @@ impl Binding {
             fault("/component", message.into())
         })?;
         written.limits.check().map_err(|message| fault("/limits", message))?;
+        let read = |(at, text): (usize, &String)| {
+            Glob::parse(text).map_err(|error| fault(&format!("/reads/{at}"), error.to_string()))
+        };
+        let reads = written.reads.iter().enumerate().map(read).collect::<Result<_, _>>()?;
         Ok(Binding {
             name: name.into(),
             keys,
+            reads,
             component,
             settings: written.settings.to_string(),
             limits: written.limits,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sluice_core as core;
 use sluice_core::Key;
 
-use crate::v0_1;
+use crate::guest;
 
 /// Findings kept of one validator on one change.
 pub(crate) const FINDINGS_MAX: usize = 100;
@@ -17,7 +17,7 @@ const CODE_BYTES_MAX: usize = 64;
 const TEXT_BYTES_MAX: usize = 1024;
 
 /// The findings of one validator; the last one says how many were dropped, if any.
-pub(crate) fn taken(validator: &Arc<str>, found: Vec<v0_1::Finding>, keys: &[Key]) -> Vec<core::Finding> {
+pub(crate) fn taken(validator: &Arc<str>, found: Vec<guest::Finding>, keys: &[Key]) -> Vec<core::Finding> {
     let dropped = found.len().saturating_sub(FINDINGS_MAX);
     let mut kept: Vec<_> =
         found.into_iter().take(FINDINGS_MAX).map(|finding| taken_one(validator, finding, keys)).collect();
@@ -40,11 +40,11 @@ pub(crate) fn said(validator: &Arc<str>, severity: core::Severity, code: &str, m
     }
 }
 
-fn taken_one(validator: &Arc<str>, finding: v0_1::Finding, keys: &[Key]) -> core::Finding {
+fn taken_one(validator: &Arc<str>, finding: guest::Finding, keys: &[Key]) -> core::Finding {
     let severity = match finding.severity {
-        v0_1::Severity::Error => core::Severity::Error,
-        v0_1::Severity::Warning => core::Severity::Warning,
-        v0_1::Severity::Info => core::Severity::Info,
+        guest::Severity::Error => core::Severity::Error,
+        guest::Severity::Warning => core::Severity::Warning,
+        guest::Severity::Info => core::Severity::Info,
     };
     let is_pointer = |text: &String| (text.is_empty() || text.starts_with('/')) && text.len() <= TEXT_BYTES_MAX;
     core::Finding {

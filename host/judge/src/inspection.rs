@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use sluice_core::Digest;
 use wasmtime::component::Component;
 
+use crate::guest::{Guest, Prepared, wanted};
 use crate::library::Library;
 use crate::limits::Limits;
 use crate::run::run;
-use crate::v0_1::{self, Prepared};
 
 /// Everything worth knowing about a component before it is bound.
 #[derive(Clone, Debug)]
@@ -38,7 +38,16 @@ pub struct Description {
     pub version: String,
     /// What it refuses.
     pub summary: String,
+    /// The keys it is made for, as globs; any if empty.
+    pub keys: Vec<String>,
+    /// The keys it looks up besides.
+    pub reads: Vec<String>,
+    /// A JSON Schema of its settings.
+    pub settings_schema: Option<String>,
 }
+
+/// Globs shown of a description.
+const LISTED_MAX: usize = 64;
 
 impl Library {
     /// Compiles and asks.
@@ -65,8 +74,7 @@ impl Library {
     fn look_into(&self, component: &Component, inspection: &mut Inspection) {
         let engine = &self.machine.engine;
         let kind = component.component_type();
-        let wanted = kind.imports(engine).filter(|(_, import)| v0_1::wants_something(engine, &import.ty));
-        inspection.imports = wanted.map(|(name, _)| name.to_owned()).collect();
+        inspection.imports = wanted(engine, component);
         inspection.exports = kind.exports(engine).map(|(name, _)| name.to_owned()).collect();
         match Prepared::new(engine, component) {
             Ok(guest) => match self.describe(&guest) {
@@ -78,10 +86,18 @@ impl Library {
     }
 
     fn describe(&self, guest: &Prepared) -> Result<Description, String> {
-        let ask = |guest: &v0_1::Guest, store: &mut _| guest.sluice_validator_validator().call_describe(store);
-        let (answer, _) = run(&self.machine, guest, &Limits::DEFAULT, ask);
-        let said = answer.map_err(|stop| format!("cannot describe itself: {stop:?}"))?;
+        let ask = |guest: &Guest, store: &mut _| guest.describe(store);
+        let ran = run(&self.machine, guest, &Limits::DEFAULT, None, ask);
+        let said = ran.result.map_err(|stop| format!("cannot describe itself: {stop:?}"))?;
         let clean = |text: &str| crate::finding::clean(text, 256).to_string();
-        Ok(Description { name: clean(&said.name), version: clean(&said.version), summary: clean(&said.summary) })
+        let globs = |globs: &[String]| globs.iter().take(LISTED_MAX).map(|glob| clean(glob)).collect();
+        Ok(Description {
+            name: clean(&said.name),
+            version: clean(&said.version),
+            summary: clean(&said.summary),
+            keys: globs(&said.keys),
+            reads: globs(&said.reads),
+            settings_schema: said.settings_schema,
+        })
     }
 }

@@ -11,8 +11,8 @@ use sluice_core::Digest;
 use wasmtime::component::Component;
 
 use crate::engine::Machine;
+use crate::guest::Prepared;
 use crate::shelf::Shelf;
-use crate::v0_1::Prepared;
 use crate::weight;
 
 /// Bytes of a component. What the compiler needs grows with it, and nothing bounds the compiler itself.

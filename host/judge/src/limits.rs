@@ -13,13 +13,36 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Milliseconds by the host's clock.
     pub time_ms: u64,
+    pub table_elements: u64,
+    pub instances: u64,
+    pub result_bytes: u64,
+    pub log_lines: u64,
+    pub concurrent_calls: u64,
 }
 
 impl Limits {
     /// What a binding gets that does not say: about a second, and 64 MiB.
-    pub const DEFAULT: Limits = Limits { fuel: 2_000_000_000, memory_bytes: 64 << 20, time_ms: 10_000 };
+    pub const DEFAULT: Limits = Limits {
+        fuel: 2_000_000_000,
+        memory_bytes: 64 << 20,
+        time_ms: 10_000,
+        table_elements: 20_000,
+        instances: 32,
+        result_bytes: 1 << 20,
+        log_lines: 64,
+        concurrent_calls: 32,
+    };
     /// The most a binding may ask for. The memory is also what each slot of the pool reserves.
-    pub const MAX: Limits = Limits { fuel: 50_000_000_000, memory_bytes: 256 << 20, time_ms: 60_000 };
+    pub const MAX: Limits = Limits {
+        fuel: 50_000_000_000,
+        memory_bytes: 256 << 20,
+        time_ms: 60_000,
+        table_elements: 20_000,
+        instances: 32,
+        result_bytes: 16 << 20,
+        log_lines: 1000,
+        concurrent_calls: 32,
+    };
 
     /// Names the first limit that is zero or beyond [`Limits::MAX`].
     ///

@@ -12,6 +12,7 @@ pub(crate) struct Meter {
     seconds: Histogram,
     fuel: Counter,
     accepted: Counter,
+    warned: Counter,
     rejected: Counter,
     faults: Counter,
 }
@@ -24,6 +25,7 @@ impl Meter {
             seconds: histogram!("sluice_validator_seconds", "validator" => name.clone()),
             fuel: counter!("sluice_validator_fuel_total", "validator" => name.clone()),
             accepted: verdicts("accept"),
+            warned: verdicts("warn"),
             rejected: verdicts("reject"),
             faults: verdicts("fault"),
         }
@@ -33,6 +35,7 @@ impl Meter {
         self.seconds.record(trial.cost.time);
         self.fuel.increment(trial.cost.fuel);
         match &trial.judgement {
+            Ok(Verdict::Accept(_)) if trial.has_warned => self.warned.increment(1),
             Ok(Verdict::Accept(_)) => self.accepted.increment(1),
             Ok(Verdict::Reject(..)) => self.rejected.increment(1),
             Err(_) => self.faults.increment(1),

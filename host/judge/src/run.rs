@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 use sluice_core::Fault;
 use wasmtime::{Error, OutOfMemory, PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
 
-use crate::engine::{Machine, TABLE_ELEMENTS_MAX};
+use crate::engine::Machine;
+use crate::guest::{Guest, Prepared};
+use crate::journal::{Journal, Level};
 use crate::limits::Limits;
-use crate::v0_1::{Guest, Prepared};
-
-/// Bytes a guest can make us copy out of it in one call: a thousand findings of a kilobyte.
-const COPIED_BYTES_MAX: usize = 1 << 20;
+use crate::sight::{Blind, Sight};
 
 /// What a call used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,16 +29,35 @@ pub(crate) enum Stop {
     Limit(String),
     /// It broke a rule of WebAssembly or of the component model: the same on every host.
     Trap(String),
+    /// It looked up what its binding does not read: the same on every host.
+    Denied(String),
     /// This host could not finish it.
     Fault(Fault, String),
 }
 
-/// Counts the memory of one instance.
+/// What one instance may use, and what became of it.
 pub(crate) struct Sandbox {
     left: usize,
     held: usize,
     /// Whether more was asked for than there was.
     denied: bool,
+    table_elements: usize,
+    instances: usize,
+    /// What a call begins with once the settings are in.
+    pub(crate) fuel: u64,
+    /// When the host's patience ends.
+    pub(crate) until: Instant,
+    /// What may be looked up; none while it is configured.
+    pub(crate) sight: Option<Sight>,
+    journal: Journal,
+    lines_max: usize,
+}
+
+/// What came of a call.
+pub(crate) struct Ran<T> {
+    pub(crate) result: Result<T, Stop>,
+    pub(crate) cost: Cost,
+    pub(crate) journal: Journal,
 }
 
 /// Runs `call` on a fresh instance.
@@ -47,27 +65,32 @@ pub(crate) fn run<T>(
     machine: &Machine,
     guest: &Prepared,
     limits: &Limits,
+    sight: Option<Sight>,
     call: impl FnOnce(&Guest, &mut Store<Sandbox>) -> wasmtime::Result<T>,
-) -> (Result<T, Stop>, Cost) {
+) -> Ran<T> {
     let _slot = machine.slot();
     let begun = Instant::now();
-    let sandbox = Sandbox { left: limits.memory_bytes as usize, held: 0, denied: false };
-    let mut store = Store::new(&machine.engine, sandbox);
+    let mut store = Store::new(&machine.engine, Sandbox::new(limits, sight, begun));
     store.limiter(|sandbox| sandbox);
     store.set_fuel(limits.fuel).expect("the engine counts fuel");
-    store.set_hostcall_fuel(COPIED_BYTES_MAX);
+    store.set_hostcall_fuel(limits.result_bytes as usize);
     store.set_epoch_deadline(Machine::ticks(limits.time_ms));
     let result = guest.instantiate(&mut store).and_then(|guest| call(&guest, &mut store));
     let fuel = limits.fuel - store.get_fuel().expect("the engine counts fuel");
-    let result = result.map_err(|error| stop(&error, store.data(), limits));
     let cost = Cost { fuel, memory_bytes: store.data().held as u64, time: begun.elapsed() };
-    (result, cost)
+    let result = result.map_err(|error| stop(&error, store.data(), limits));
+    Ran { result, cost, journal: store.into_data().journal }
 }
 
 /// Sorts a failed call by what it means, not by who threw it.
 fn stop(error: &Error, sandbox: &Sandbox, limits: &Limits) -> Stop {
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() || error.downcast_ref::<OutOfMemory>().is_some() {
         return Stop::Fault(Fault::Memory, format!("no room for an instance: {error}"));
+    }
+    match error.downcast_ref::<Blind>() {
+        Some(denied @ Blind::Denied(_)) => return Stop::Denied(denied.to_string()),
+        Some(late @ Blind::Late) => return Stop::Fault(Fault::Time, format!("{late} after {} ms", limits.time_ms)),
+        None => (),
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => Stop::Limit(format!("used up its fuel of {}", limits.fuel)),
@@ -78,8 +101,11 @@ fn stop(error: &Error, sandbox: &Sandbox, limits: &Limits) -> Stop {
         Some(_) if sandbox.denied => {
             Stop::Limit(format!("wanted more than its {} bytes of memory", limits.memory_bytes))
         }
-        Some(trap) => Stop::Trap(trap.to_string()),
-        None if said_too_much(error) => Stop::Limit(format!("answered with more than {COPIED_BYTES_MAX} bytes")),
+        Some(trap) => Stop::Trap(match &sandbox.journal.last_error {
+            Some(said) => format!("{said} ({trap})"),
+            None => trap.to_string(),
+        }),
+        None if said_too_much(error) => Stop::Limit(format!("said more than {} bytes at once", limits.result_bytes)),
         None if sandbox.denied => Stop::Limit(format!("needs more than its {} bytes of memory", limits.memory_bytes)),
         None => Stop::Trap(format!("{error:#}")),
     }
@@ -88,6 +114,28 @@ fn stop(error: &Error, sandbox: &Sandbox, limits: &Limits) -> Stop {
 // The type is private to wasmtime; a test of ours holds on to the words.
 fn said_too_much(error: &Error) -> bool {
     format!("{error:#}").contains("fuel allocated for hostcalls has been exhausted")
+}
+
+impl Sandbox {
+    fn new(limits: &Limits, sight: Option<Sight>, begun: Instant) -> Sandbox {
+        Sandbox {
+            left: limits.memory_bytes as usize,
+            held: 0,
+            denied: false,
+            table_elements: limits.table_elements as usize,
+            instances: limits.instances as usize,
+            fuel: limits.fuel,
+            until: begun + Duration::from_millis(limits.time_ms),
+            sight,
+            journal: Journal::default(),
+            lines_max: limits.log_lines as usize,
+        }
+    }
+
+    /// Takes a line of the guest's.
+    pub(crate) fn write(&mut self, level: Level, message: &str) {
+        self.journal.write(level, message, self.lines_max);
+    }
 }
 
 impl ResourceLimiter for Sandbox {
@@ -103,6 +151,10 @@ impl ResourceLimiter for Sandbox {
     }
 
     fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS_MAX)
+        Ok(desired <= self.table_elements)
+    }
+
+    fn instances(&self) -> usize {
+        self.instances
     }
 }

@@ -6,70 +6,72 @@ use sluice_core::{self as core, Cause, Change, Digest, Entry, Fault, Severity, S
 
 use crate::binding::Binding;
 use crate::finding::{said, taken};
+use crate::guest::{Decision, Guest, Prepared, Sieve, Told, words};
+use crate::journal::Journal;
 use crate::library::{Library, Unfit};
 use crate::run::{Cost, Stop, run};
-use crate::v0_1::{self, Decision, Prepared, Told};
+use crate::sight::Sight;
 
 /// What a validator made of a change.
 #[derive(Clone, Debug)]
 pub struct Trial {
     /// Its verdict, or why this host could not tell.
     pub judgement: Result<Verdict, (Fault, String)>,
+    /// Whether it accepted with a warning: the change is applied, and somebody should look at it.
+    pub has_warned: bool,
     /// What it used.
     pub cost: Cost,
+    /// What it wrote for people.
+    pub journal: Journal,
 }
 
 impl Library {
-    /// Runs a component on an entry, as a host with this binding would. Nothing else of the space counts:
-    /// `before` gives the old values only. An entry whose keys the binding does not name is accepted unheard.
+    /// Runs a component on an entry, as a host with this binding would. Of the space only `before` counts, which
+    /// gives the old values and what is looked up. An entry whose keys the binding does not name is accepted unheard.
     ///
     /// # Errors
     /// When the component cannot be a validator.
     pub fn try_out(&self, bytes: &[u8], binding: &Binding, entry: &Entry, before: &State) -> Result<Trial, Unfit> {
         let prepared = self.add(Digest::of(bytes), bytes)?;
         let change = entry.content.as_ref().map_err(|malformed| Unfit(format!("was given no change: {malformed}")))?;
-        let bound = bound(binding, &segments(change));
         let told = match Told::new(entry, change, before) {
             Ok(told) => told,
-            Err((fault, digest)) => {
-                let judgement = Err((fault, format!("blob {digest} is not at hand")));
-                return Ok(Trial { judgement, cost: Cost::default() });
-            }
+            Err(digest) => return Ok(Trial::of(Err((Fault::Missing, format!("blob {digest} is not at hand"))))),
         };
-        if !bound.contains(&true) {
-            return Ok(Trial { judgement: Ok(Verdict::accept()), cost: Cost::default() });
-        }
-        Ok(self.try_prepared(&prepared, binding, &told, change, &bound))
+        let Some(sieve) = sieve(binding, &segments(change)) else { return Ok(Trial::of(Ok(Verdict::accept()))) };
+        Ok(self.try_prepared(&prepared, binding, &told, &sieve))
     }
 
     /// The same with everything at hand.
-    pub(crate) fn try_prepared(
-        &self,
-        guest: &Prepared,
-        binding: &Binding,
-        told: &Told,
-        change: &Change,
-        bound: &[bool],
-    ) -> Trial {
-        let ask = |guest: &v0_1::Guest, store: &mut _| told.ask(guest, store, &binding.settings, bound);
-        let (answer, cost) = run(&self.machine, guest, &binding.limits, ask);
+    pub(crate) fn try_prepared(&self, guest: &Prepared, binding: &Binding, told: &Told<'_>, sieve: &Sieve) -> Trial {
+        let own = || told.change().edits.iter().map(|edit| edit.key.clone()).collect();
+        let sight = guest.looks_up().then(|| Sight::new(told.before(), own(), &binding.reads));
+        let ask = |guest: &Guest, store: &mut _| guest.validate(store, told, sieve, Some(&binding.settings));
+        let ran = run(&self.machine, guest, &binding.limits, sight, ask);
         let name = &binding.name;
-        let judgement = match answer {
+        let has_warned = matches!(&ran.result, Ok(Ok(verdict)) if verdict.decision == Decision::Warn);
+        let judgement = match ran.result {
             Ok(Ok(verdict)) => {
-                let keys: Vec<_> = change.edits.iter().map(|edit| edit.key.clone()).collect();
-                let findings = taken(name, verdict.findings, &keys).into();
+                let findings = taken(name, verdict.findings, &own()).into();
                 Ok(match verdict.decision {
-                    Decision::Accept => Verdict::Accept(findings),
+                    Decision::Accept | Decision::Warn => Verdict::Accept(findings),
                     Decision::Reject => Verdict::Reject(Cause::Verdict, findings),
                 })
             }
             Ok(Err(fault)) => {
-                let (code, message) = fault.words();
+                let (code, message) = words(fault);
                 Ok(rejected(name, Cause::Verdict, code, message))
             }
             Err(stop) => stopped(name, stop),
         };
-        Trial { judgement, cost }
+        Trial { judgement, has_warned, cost: ran.cost, journal: ran.journal }
+    }
+}
+
+impl Trial {
+    /// What is known without a call.
+    fn of(judgement: Result<Verdict, (Fault, String)>) -> Trial {
+        Trial { judgement, has_warned: false, cost: Cost::default(), journal: Journal::default() }
     }
 }
 
@@ -78,6 +80,7 @@ pub(crate) fn stopped(name: &Arc<str>, stop: Stop) -> Result<Verdict, (Fault, St
     match stop {
         Stop::Limit(why) => Ok(rejected(name, Cause::Limit, "limit", why)),
         Stop::Trap(why) => Ok(rejected(name, Cause::Trap, "trap", why)),
+        Stop::Denied(why) => Ok(rejected(name, Cause::Trap, "reads", why)),
         Stop::Fault(fault, why) => Err((fault, format!("validator {name}: {why}"))),
     }
 }
@@ -92,8 +95,15 @@ pub(crate) fn segments(change: &Change) -> Vec<Vec<&str>> {
     change.edits.iter().map(|edit| edit.key.as_str().split('/').collect()).collect()
 }
 
-/// Which edits a binding names. The documents that bind validators are never left to validators: one that
-/// rejects everything could not be unbound.
-pub(crate) fn bound(binding: &Binding, keys: &[Vec<&str>]) -> Vec<bool> {
-    keys.iter().map(|key| !key.starts_with(&["_sluice", "validators"]) && binding.names(key)).collect()
+/// Which edits a binding names, if any. The documents that bind validators are never left to validators: one
+/// that rejects everything could not be unbound.
+pub(crate) fn sieve(binding: &Binding, keys: &[Vec<&str>]) -> Option<Sieve> {
+    let is_bound = |key: &Vec<&str>| !key.starts_with(&["_sluice", "validators"]) && binding.names(key);
+    let bound: Vec<bool> = keys.iter().map(is_bound).collect();
+    if !bound.contains(&true) {
+        return None;
+    }
+    let is_read = |key: &Vec<&str>| binding.reads.iter().any(|glob| glob.matches(key));
+    let shown = keys.iter().zip(&bound).map(|(key, bound)| *bound || is_read(key)).collect();
+    Some(Sieve { bound, shown })
 }

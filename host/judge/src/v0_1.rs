@@ -1,14 +1,15 @@
-//! Speaks `sluice:validator@0.1`: our words to the guest's and back. A later version gets a module beside
-//! this one, and the two are served at the same time.
+//! Speaks `sluice:validator@0.1`, which imports nothing, copies old values and takes the settings with each
+//! call. Its answers are put into the words of version 1.
 
 use std::borrow::Cow;
 
-use sluice_core::{self as core, Action, Content, Digest, Entry, Fault, State};
-use wasmtime::component::types::ComponentItem;
+use sluice_core::{self as core, Action, Content, Entry, State};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
 
+use crate::guest::wanted;
 use crate::run::Sandbox;
+use crate::v1;
 
 mod bindings {
     wasmtime::component::bindgen!({
@@ -20,7 +21,9 @@ mod bindings {
 
 pub(crate) use bindings::Validating as Guest;
 use bindings::sluice::validator::types;
-pub(crate) use types::{Decision, Fault as GuestFault, Finding, Severity, Verdict};
+
+/// What a component of this version exports, without the last part of the version.
+pub(crate) const EXPORT: &str = "sluice:validator/validator@0.1.";
 
 /// A component that fits the world, ready to be instantiated.
 pub(crate) struct Prepared(bindings::ValidatingPre<Sandbox>);
@@ -31,15 +34,13 @@ impl Prepared {
     /// # Errors
     /// In words for whoever pushed it.
     pub(crate) fn new(engine: &Engine, component: &Component) -> Result<Prepared, String> {
-        let world = component.component_type();
-        let wanted = world.imports(engine).filter(|(_, import)| wants_something(engine, &import.ty));
-        let imports: Vec<&str> = wanted.map(|(name, _)| name).collect();
+        let imports = wanted(engine, component);
         if !imports.is_empty() {
-            return Err(format!("asks for {}; a validator gets nothing but its arguments", imports.join(", ")));
+            return Err(format!("asks for {}; a validator of version 0.1 gets nothing", imports.join(", ")));
         }
         let pre = Linker::new(engine).instantiate_pre(component).map_err(|error| format!("{error:#}"))?;
         let fitting = bindings::ValidatingPre::new(pre);
-        fitting.map(Prepared).map_err(|error| format!("does not export sluice:validator/validator@0.1: {error:#}"))
+        fitting.map(Prepared).map_err(|error| format!("does not export sluice:validator/validator@0.1.0: {error:#}"))
     }
 
     pub(crate) fn instantiate(&self, store: &mut Store<Sandbox>) -> wasmtime::Result<Guest> {
@@ -47,20 +48,30 @@ impl Prepared {
     }
 }
 
-/// Whether an import is more than words for types: those every component that uses a shared interface names,
-/// and they need nothing behind them.
-pub(crate) fn wants_something(engine: &Engine, import: &ComponentItem) -> bool {
-    match import {
-        ComponentItem::ComponentInstance(instance) => {
-            instance.exports(engine).any(|(_, export)| !matches!(export.ty, ComponentItem::Type(_)))
-        }
-        ComponentItem::Type(_) => false,
-        ComponentItem::ComponentFunc(_)
-        | ComponentItem::CoreFunc(_)
-        | ComponentItem::Module(_)
-        | ComponentItem::Component(_)
-        | ComponentItem::Resource(_) => true,
-    }
+/// What it says of itself.
+pub(crate) fn describe(guest: &Guest, store: &mut Store<Sandbox>) -> wasmtime::Result<v1::Description> {
+    let said = guest.sluice_validator_validator().call_describe(store)?;
+    Ok(v1::Description {
+        name: said.name,
+        version: said.version,
+        summary: said.summary,
+        keys: Vec::new(),
+        reads: Vec::new(),
+        settings_schema: None,
+    })
+}
+
+/// What it says of settings.
+pub(crate) fn check(
+    guest: &Guest,
+    store: &mut Store<Sandbox>,
+    settings: &str,
+) -> wasmtime::Result<Result<Vec<v1::Finding>, v1::Fault>> {
+    Ok(match guest.sluice_validator_validator().call_check(store, settings)? {
+        Ok(findings) => Ok(findings.into_iter().map(finding).collect()),
+        Err(types::Fault::Settings(why)) => Ok(vec![unusable(why)]),
+        Err(fault) => Err(self::fault(fault)),
+    })
 }
 
 /// A change in the guest's words, but for which of its edits are bound. Borrows all it can.
@@ -73,17 +84,15 @@ pub(crate) struct Told<'c> {
 }
 
 impl<'c> Told<'c> {
-    /// # Errors
-    /// When bytes of the change are not at hand, naming them.
-    pub(crate) fn new(entry: &Entry, change: &'c core::Change, before: &'c State) -> Result<Told<'c>, (Fault, Digest)> {
-        let edits = change.edits.iter().map(|edit| told(edit, entry.revision, before));
-        Ok(Told {
-            edits: edits.collect::<Result<_, _>>()?,
+    /// The bytes of the change are at hand.
+    pub(crate) fn new(entry: &Entry, change: &'c core::Change, before: &'c State) -> Told<'c> {
+        Told {
+            edits: change.edits.iter().map(|edit| told(edit, entry.revision, before)).collect(),
             metadata: change.extras.iter().map(|(name, value)| (&**name, String::from_utf8_lossy(value))).collect(),
             author: change.author.as_deref(),
             reason: change.reason.as_deref(),
             published_at: entry.revision.ms,
-        })
+        }
     }
 
     /// Asks a guest, with those edits bound that `bound` says.
@@ -93,7 +102,7 @@ impl<'c> Told<'c> {
         store: &mut Store<Sandbox>,
         settings: &str,
         bound: &[bool],
-    ) -> wasmtime::Result<Result<Verdict, GuestFault>> {
+    ) -> wasmtime::Result<Result<v1::Verdict, v1::Fault>> {
         let mut edits = self.edits.clone();
         edits.iter_mut().zip(bound).for_each(|(edit, bound)| edit.bound = *bound);
         let metadata: Vec<(&str, &str)> = self.metadata.iter().map(|(name, value)| (*name, &**value)).collect();
@@ -104,30 +113,31 @@ impl<'c> Told<'c> {
             reason: self.reason,
             metadata: &metadata,
         };
-        guest.sluice_validator_validator().call_validate(store, change, settings)
+        Ok(match guest.sluice_validator_validator().call_validate(store, change, settings)? {
+            Ok(said) => Ok(verdict(said)),
+            Err(types::Fault::Settings(why)) => {
+                Ok(v1::Verdict { decision: v1::Decision::Reject, findings: vec![unusable(why)] })
+            }
+            Err(fault) => Err(self::fault(fault)),
+        })
     }
 }
 
-fn told<'c>(
-    edit: &'c core::Edit,
-    revision: core::Revision,
-    before: &'c State,
-) -> Result<types::Edit<'c>, (Fault, Digest)> {
+fn told<'c>(edit: &'c core::Edit, written: core::Revision, before: &'c State) -> types::Edit<'c> {
     let old = before.item(&edit.key);
     let new = match &edit.action {
-        Action::Delete => None,
-        Action::Put(put) => match &put.content {
-            Content::Here(bytes) => Some(document(bytes, put.media.as_str(), revision)),
-            Content::At(blob) => return Err((Fault::Missing, blob.digest)),
-        },
+        Action::Put(core::Put { content: Content::Here(bytes), media, .. }) => {
+            Some(document(bytes, media.as_str(), written))
+        }
+        Action::Put(core::Put { content: Content::At(_), .. }) | Action::Delete => None,
     };
-    let operation = match (&new, old) {
-        (None, _) => types::Operation::Delete,
-        (Some(_), None) => types::Operation::Create,
-        (Some(_), Some(_)) => types::Operation::Update,
+    let operation = match (&edit.action, old) {
+        (Action::Delete, _) => types::Operation::Delete,
+        (Action::Put(_), None) => types::Operation::Create,
+        (Action::Put(_), Some(_)) => types::Operation::Update,
     };
     let old = old.map(|item| document(&item.bytes, item.media.as_str(), item.revision));
-    Ok(types::Edit { key: edit.key.as_str(), operation, bound: false, old, new })
+    types::Edit { key: edit.key.as_str(), operation, bound: false, old, new }
 }
 
 fn document<'c>(bytes: &'c [u8], media_type: &'c str, revision: core::Revision) -> types::Document<'c> {
@@ -138,13 +148,39 @@ fn document<'c>(bytes: &'c [u8], media_type: &'c str, revision: core::Revision) 
     types::Document { body, media_type, revision: types::Revision { millis: revision.ms, sequence: revision.seq } }
 }
 
-impl GuestFault {
-    /// The fault as a code and a sentence of a finding.
-    pub(crate) fn words(self) -> (&'static str, String) {
-        match self {
-            GuestFault::Settings(why) => ("settings", format!("cannot use its settings: {why}")),
-            GuestFault::Unsupported(why) => ("unsupported", why),
-            GuestFault::Internal(why) => ("internal", format!("the validator failed: {why}")),
-        }
+fn verdict(said: types::Verdict) -> v1::Verdict {
+    let decision = match said.decision {
+        types::Decision::Accept => v1::Decision::Accept,
+        types::Decision::Reject => v1::Decision::Reject,
+    };
+    v1::Verdict { decision, findings: said.findings.into_iter().map(finding).collect() }
+}
+
+fn finding(said: types::Finding) -> v1::Finding {
+    let severity = match said.severity {
+        types::Severity::Error => v1::Severity::Error,
+        types::Severity::Warning => v1::Severity::Warning,
+        types::Severity::Info => v1::Severity::Info,
+    };
+    let types::Finding { code, message, key, pointer, help, .. } = said;
+    v1::Finding { severity, code, message, key, pointer, help }
+}
+
+fn fault(said: types::Fault) -> v1::Fault {
+    match said {
+        types::Fault::Settings(why) | types::Fault::Internal(why) => v1::Fault::Internal(why),
+        types::Fault::Unsupported(why) => v1::Fault::Unsupported(why),
+    }
+}
+
+fn unusable(why: String) -> v1::Finding {
+    let message = format!("cannot use its settings: {why}");
+    v1::Finding {
+        severity: v1::Severity::Error,
+        code: "settings".into(),
+        message,
+        key: None,
+        pointer: None,
+        help: None,
     }
 }

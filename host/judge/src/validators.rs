@@ -11,10 +11,10 @@ use tokio::runtime::Handle;
 
 use crate::binding::{Binding, BindingError, Mode};
 use crate::finding::said;
+use crate::guest::{Prepared, Sieve, Told};
 use crate::library::Library;
 use crate::meter::Meter;
-use crate::trial::{bound, segments};
-use crate::v0_1::{Prepared, Told};
+use crate::trial::{segments, sieve};
 
 /// Longest wait for the bytes of a component. A change that needs them is held and asked for again.
 const FETCH_WAIT: Duration = Duration::from_secs(10);
@@ -40,7 +40,7 @@ struct Known {
 /// A binding that names some of a change's keys.
 struct Bound {
     known: Parsed,
-    edits: Vec<bool>,
+    sieve: Sieve,
 }
 
 impl Bound {
@@ -68,9 +68,8 @@ impl Validators {
             match &known.read {
                 Ok(found) if found.mode == Mode::Off => (),
                 Ok(found) => {
-                    let edits = bound(found, &keys);
-                    if edits.contains(&true) {
-                        all.push(Bound { known, edits });
+                    if let Some(sieve) = sieve(found, &keys) {
+                        all.push(Bound { known, sieve });
                     }
                 }
                 // It was let in by a version that read it. Without it a change cannot be judged, but for
@@ -126,13 +125,13 @@ impl Validators {
             return Ok(Verdict::accept());
         }
         let told = Told::new(entry, change, before)
-            .map_err(|(fault, digest)| (fault, format!("blob {digest} is not at hand")))?;
+            .map_err(|digest| (Fault::Missing, format!("blob {digest} is not at hand")))?;
         let mut sum = Sum::default();
         for bound in &all {
             let binding = bound.binding();
             let judgement = match self.component(binding.component) {
                 Ok(guest) => {
-                    let trial = self.library.try_prepared(&guest, binding, &told, change, &bound.edits);
+                    let trial = self.library.try_prepared(&guest, binding, &told, &bound.sieve);
                     bound.known.meter.seen(&trial);
                     trial.judgement
                 }

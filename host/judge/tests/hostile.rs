@@ -10,7 +10,7 @@ use sluice_core::{Action, Cause, Content, Digest, Entry, Fault, Revision, State,
 use sluice_judge::{Binding, Library, Limits, Settings, Trial};
 
 /// Enough for honest work, little enough for tests to be quick.
-const LIMITS: Limits = Limits { fuel: 50_000_000, memory_bytes: 16 << 20, time_ms: 60_000 };
+const LIMITS: Limits = Limits { fuel: 50_000_000, memory_bytes: 16 << 20, time_ms: 60_000, ..Limits::DEFAULT };
 
 fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
@@ -64,14 +64,14 @@ fn one_that_recurses_traps() {
 
 #[test]
 fn one_that_panics_traps() {
-    stopped(fixtures::TRAPS, Cause::Trap, "unreachable");
+    stopped(fixtures::TRAPS, Cause::Trap, "traps.rs:7:5: 1 edits are too many (wasm trap: wasm `unreachable`");
 }
 
 #[test]
 fn one_that_says_too_much_is_cut_off() {
     let trial = tried(fixtures::SAYS_TOO_MUCH, Limits::DEFAULT);
     let Ok(Verdict::Reject(Cause::Limit, findings)) = trial.judgement else { panic!("{trial:?}") };
-    assert!(findings[0].message.contains("answered with more than"), "{findings:?}");
+    assert!(findings[0].message.contains("said more than 1048576 bytes at once"), "{findings:?}");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn what_is_no_validator_is_refused_in_words() {
     for (bytes, part) in [
         (&b"hello"[..], "not a WebAssembly component"),
         (b"\0asm\x01\0\0\0", "not a WebAssembly component"),
-        (b"\0asm\x0d\0\x01\0", "does not export"),
+        (b"\0asm\x0d\0\x01\0", "exports nothing, and not sluice:validator/validator@1.0.0"),
         (b"\0asm\x0d\0\x01\0junk", "does not compile"),
         (include_bytes!("imports_a_clock.wasm"), "asks for wasi:clocks/wall-clock"),
     ] {
@@ -169,7 +169,7 @@ fn what_is_no_validator_is_refused_in_words() {
 #[test]
 fn a_validator_says_what_it_is() {
     let inspection = library().inspect(BOUNDS);
-    assert_eq!((inspection.refusal, inspection.imports.len()), (None, 0));
-    assert_eq!(inspection.exports, ["sluice:validator/validator@0.1.0"]);
+    assert_eq!((inspection.refusal, inspection.imports), (None, vec!["sluice:validator/log@1.0.0".to_owned()]));
+    assert_eq!(inspection.exports, ["sluice:validator/validator@1.0.0"]);
     assert_eq!(inspection.description.unwrap().name, "bounds");
 }

@@ -112,7 +112,7 @@ fn a_binding_that_cannot_work_is_refused_where_it_is_wrong() {
         (document(BOUNDS, r#""keys": ["a//b"]"#), "binding", "/keys/0"),
         (document(b"hello", r#""keys": ["a"]"#), "component", "/component"),
         (document(clock, r#""keys": ["a"]"#), "component", "/component"),
-        (document(BOUNDS, r#""keys": ["a"], "settings": {"/max": "many"}"#), "settings", "/settings"),
+        (document(BOUNDS, r#""keys": ["a"], "settings": {"/max": "many"}"#), "settings", "/settings/~1max"),
     ] {
         let (cause, findings) = rejected(rig.judge(&[("put:_sluice/validators/v", &text)]));
         let found = (cause, &*findings[0].code, findings[0].pointer.as_deref());

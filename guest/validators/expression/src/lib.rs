@@ -8,40 +8,27 @@ mod scope;
 mod settings;
 mod value;
 
-use std::sync::Arc;
-
-use cel::{Context, Env, Value};
-use settings::{Rule, Settings, check};
+use cel::{Context, Value};
+use settings::{Rule, Rules, Settings, prepare};
 use sluice_guest::{Change, Finding, Verdict, validator};
-use value::Variables;
 
 /// Bytes of a message. Errors of the interpreter repeat the values they are about.
 const MESSAGE_MAX: usize = 300;
 
-validator!(judge, Settings, check);
+validator!(judge, Settings => Rules, prepare);
 
 /// Rejects a change if a rule of severity `error` does not hold, or a rule cannot be worked out.
-fn judge(change: &Change, settings: &Settings) -> Verdict {
-    let env = Arc::new(Env::stdlib());
+fn judge(change: &Change, rules: &Rules) -> Verdict {
     let mut found = Vec::new();
-    let mut compiled = Vec::new();
-    for (n, rule) in settings.rules.iter().enumerate() {
-        match rule.compile(n, &env) {
-            Ok(program) => compiled.push((rule, program)),
-            // The host asks `check` before it lets a binding in, so this is a host that did not.
-            Err(fault) => found.push(fault),
-        }
-    }
-    let variables = Variables::used(compiled.iter().map(|(_, program)| program));
     for edit in change.edits.iter().filter(|edit| edit.bound) {
-        let rules: Vec<_> = compiled.iter().filter(|(rule, _)| rule.is_on(edit.operation)).collect();
-        if rules.is_empty() {
+        let asked: Vec<_> = rules.compiled.iter().filter(|(rule, _)| rule.is_on(edit.operation)).collect();
+        if asked.is_empty() {
             continue;
         }
-        let mut context = Context::with_env(env.clone());
-        match variables.tell(&mut context, change, edit) {
+        let mut context = Context::with_env(rules.env.clone());
+        match rules.variables.tell(&mut context, change, edit) {
             Ok(()) => found.extend(
-                rules
+                asked
                     .iter()
                     .filter_map(|(rule, program)| Some(objection(rule, program.execute(&context))?.on(&edit.key))),
             ),

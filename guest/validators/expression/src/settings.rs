@@ -7,8 +7,9 @@ use serde::Deserialize;
 use sluice_guest::{Finding, Operation, Severity};
 
 use crate::scope::{Scope, VARIABLES};
+use crate::value::Variables;
 
-/// Most rules of a binding: each is compiled for each change.
+/// Most rules of a binding: each is asked about each edit.
 const RULES_MAX: usize = 64;
 
 /// Bytes of an expression.
@@ -101,23 +102,34 @@ impl Rule {
     }
 }
 
-/// What is wrong with the settings.
-pub(crate) fn check(settings: &Settings) -> Vec<Finding> {
+/// The rules, compiled once a binding.
+pub(crate) struct Rules {
+    pub env: Arc<Env>,
+    pub compiled: Vec<(Rule, Program)>,
+    /// What they speak of.
+    pub variables: Variables,
+}
+
+/// The rules ready to be asked, or what is wrong with the settings.
+pub(crate) fn prepare(settings: Settings) -> Result<Rules, Vec<Finding>> {
     let count = settings.rules.len();
     if !(1..=RULES_MAX).contains(&count) {
-        return vec![Finding::error("settings", format!("{count} rules: give 1 to {RULES_MAX}")).at("/rules")];
+        return Err(vec![Finding::error("settings", format!("{count} rules: give 1 to {RULES_MAX}")).at("/rules")]);
     }
     let env = Arc::new(Env::stdlib());
-    let rules = settings.rules.iter().enumerate();
-    let faults = rules.filter_map(|(n, rule)| match rule.compile(n, &env) {
-        Ok(program) => {
-            let name = unknown_function(&program, &env)?;
-            let wrong = Finding::error("expression", format!("no function is called `{name}`"));
-            Some(wrong.at(format!("/rules/{n}/expr")))
+    let (mut compiled, mut faults) = (Vec::new(), Vec::new());
+    for (n, rule) in settings.rules.into_iter().enumerate() {
+        match rule.compile(n, &env).map(|program| (unknown_function(&program, &env), program)) {
+            Ok((None, program)) => compiled.push((rule, program)),
+            Ok((Some(name), _)) => {
+                let wrong = Finding::error("expression", format!("no function is called `{name}`"));
+                faults.push(wrong.at(format!("/rules/{n}/expr")));
+            }
+            Err(fault) => faults.push(fault),
         }
-        Err(fault) => Some(fault),
-    });
-    faults.collect()
+    }
+    let variables = Variables::used(compiled.iter().map(|(_, program)| program));
+    if faults.is_empty() { Ok(Rules { env, compiled, variables }) } else { Err(faults) }
 }
 
 /// A function that is there neither alone, nor on a value, nor in the one library. The interpreter has no list of

@@ -28,7 +28,8 @@ impl Variables {
         context.add_variable_from_value("operation", operation(edit.operation));
         context.add_variable_from_value("author", optional(change.author.as_deref()));
         context.add_variable_from_value("reason", optional(change.reason.as_deref()));
-        context.add_variable_from_value("published_at", Value::Int(change.published_at.try_into().unwrap_or(i64::MAX)));
+        context
+            .add_variable_from_value("published_at", Value::Int(change.published_at().try_into().unwrap_or(i64::MAX)));
         // Of a name that repeats the last value counts, as where the names are those of fields.
         let pairs = change.metadata.iter().map(|(name, value)| (name.as_str(), text(value)));
         context.add_variable_from_value("metadata", map(pairs));
@@ -77,7 +78,7 @@ fn text_of(edit: &Edit, document: Option<&Document>) -> Value {
 }
 
 fn before(edit: &Edit) -> Value {
-    text_of(edit, edit.old.as_ref())
+    text_of(edit, edit.old().as_ref())
 }
 
 fn from(json: Json) -> Value {

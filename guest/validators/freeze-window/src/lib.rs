@@ -27,7 +27,7 @@ validator!(judge, Settings, check);
 
 /// Rejects a change, deletes too, that was published in one of the windows and is no exception.
 fn judge(change: &Change, settings: &Settings) -> Verdict {
-    let now = Moment(change.published_at.try_into().unwrap_or(i64::MAX / 2));
+    let now = Moment(change.published_at().try_into().unwrap_or(i64::MAX / 2));
     let mut found = Vec::new();
     for written in &settings.windows {
         match written.read() {
@@ -89,7 +89,9 @@ mod tests {
 
     fn change(published_at: &str) -> Change {
         let moment: Moment = published_at.parse().unwrap();
-        Change { published_at: moment.0.unsigned_abs(), ..Change::of("app/a", "", "1") }
+        let mut change = Change::of("app/a", "", "1");
+        change.revision.millis = moment.0.unsigned_abs();
+        change
     }
 
     #[test]
@@ -111,7 +113,7 @@ mod tests {
     #[test]
     fn a_delete_is_a_change_too() {
         let mut change = change("2026-12-24T18:00:00Z");
-        change.edits[0].old = change.edits[0].new.take();
+        change.edits[0].new = None;
         change.edits[0].operation = Operation::Delete;
         assert_eq!(told(&change).0, Decision::Reject);
     }

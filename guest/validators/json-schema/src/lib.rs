@@ -17,16 +17,11 @@ pub use settings::{Rules, Settings};
 /// Findings told of one document. One mistake can break a hundred rules; the first few show it.
 const FINDINGS_MAX: usize = 20;
 
-validator!(judge, Settings, settings::check);
+validator!(judge, Settings => Rules, settings::prepare);
 
 /// Rejects a change if a document in it does not parse or breaks the schema. Deletes pass.
-fn judge(change: &Change, settings: &Settings) -> Verdict {
-    let rules = match settings.rules() {
-        Ok(rules) => rules,
-        // The host asks `check` before it lets a binding in, so this is a host that did not.
-        Err(finding) => return Verdict::reject(finding),
-    };
-    change.documents().flat_map(|(key, document)| faults(key, document, &rules)).collect()
+fn judge(change: &Change, rules: &Rules) -> Verdict {
+    change.documents().flat_map(|(key, document)| faults(key, document, rules)).collect()
 }
 
 fn faults(key: &str, document: &Document, rules: &Rules) -> Vec<Finding> {
@@ -46,7 +41,7 @@ mod tests {
     fn told(key: &str, text: &str, schema: serde_json::Value) -> Vec<String> {
         let settings: Settings = serde_json::from_value(json!({ "schema": schema })).unwrap();
         let media = if key.ends_with(".txt") { "text/plain" } else { "application/octet-stream" };
-        let verdict = judge(&Change::of(key, media, text), &settings);
+        let verdict = judge(&Change::of(key, media, text), &settings.rules().unwrap());
         assert_eq!(verdict.decision == Decision::Accept, verdict.findings.is_empty());
         let line = |found: Finding| format!("{} {} {}", found.code, found.pointer.unwrap_or_default(), found.message);
         verdict.findings.into_iter().map(line).collect()
@@ -98,7 +93,7 @@ mod tests {
         let schema =
             json!({"anyOf": [{"type": "string"}, {"properties": {"port": {"type": "integer"}}, "type": "object"}]});
         let settings: Settings = serde_json::from_value(json!({ "schema": schema })).unwrap();
-        let verdict = judge(&Change::of("a.json", "", r#"{"port": "http"}"#), &settings);
+        let verdict = judge(&Change::of("a.json", "", r#"{"port": "http"}"#), &settings.rules().unwrap());
         let help = verdict.findings[0].help.as_deref().unwrap();
         assert!(help.contains("/port") && help.contains("integer"), "{help}");
     }

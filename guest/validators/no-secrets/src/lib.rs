@@ -22,16 +22,7 @@ use walk::{Walk, known};
 /// Findings told of one document. A dump of a vault has a hundred secrets; the first few show it.
 const FINDINGS_MAX: usize = 20;
 
-// A binding without settings has the default ones.
-validator!(judge_bound, Option<Settings>, check_bound);
-
-fn judge_bound(change: &Change, settings: &Option<Settings>) -> Verdict {
-    settings.as_ref().map_or_else(|| judge(change, &Settings::default()), |settings| judge(change, settings))
-}
-
-fn check_bound(settings: &Option<Settings>) -> Vec<Finding> {
-    settings.as_ref().map(check).unwrap_or_default()
-}
+validator!(judge, Settings, check);
 
 /// Rejects a change if a document in it holds a secret. Deletes pass.
 fn judge(change: &Change, settings: &Settings) -> Verdict {

@@ -174,7 +174,7 @@ fn how_strict_it_is_can_be_set() {
     assert_eq!(found("a", text, json!({"entropy_min": 2.0, "length_min": 9})), []);
     let warn: Settings = serde_json::from_value(json!({"severity": "warning", "entropy_min": 2})).unwrap();
     let verdict = judge(&Change::of("a", "", text), &warn);
-    assert_eq!((verdict.decision, verdict.findings.len()), (Decision::Accept, 1));
+    assert_eq!((verdict.decision, verdict.findings.len()), (Decision::Warn, 1));
     let wrong: Settings = serde_json::from_value(json!({"allow": ["a/b"], "entropy_min": 9})).unwrap();
     let pointers: Vec<_> = check(&wrong).into_iter().map(|finding| finding.pointer.unwrap()).collect();
     assert_eq!(pointers, ["/allow/0", "/entropy_min"]);

@@ -25,12 +25,13 @@ fn judge(change: &Change, settings: &Settings) -> Verdict {
 fn faults(edit: &Edit, settings: &Settings) -> Vec<Finding> {
     let Some(new) = &edit.new else { return Vec::new() };
     let mut found: Vec<Finding> = bytes(new, settings).into_iter().collect();
-    if let Some(old) = &edit.old {
+    let old = settings.compares().then(|| edit.old()).flatten();
+    if let Some(old) = &old {
         found.extend(ratios(size(old), size(new), settings));
     }
     // What is too large is not read as well: reading it is what the limit saves.
     if found.is_empty() {
-        match shapes(edit, new, settings) {
+        match shapes(edit, old.as_ref(), new, settings) {
             Ok(more) => found = more,
             // No limit of ours is broken, but none can be checked: that is never a matter of taste.
             Err(finding) => return vec![finding.on(&edit.key)],
@@ -60,8 +61,8 @@ fn ratios(old: usize, new: usize, settings: &Settings) -> Option<Finding> {
     Some(Finding::error("shrunk", message).at(""))
 }
 
-fn shapes(edit: &Edit, new: &Document, settings: &Settings) -> Result<Vec<Finding>, Finding> {
-    let old = edit.old.as_ref().zip(settings.removed_max);
+fn shapes(edit: &Edit, old: Option<&Document>, new: &Document, settings: &Settings) -> Result<Vec<Finding>, Finding> {
+    let old = old.zip(settings.removed_max);
     if !settings.has_shape() && old.is_none() {
         return Ok(Vec::new());
     }
@@ -87,13 +88,13 @@ fn size(document: &Document) -> usize {
 mod tests {
     use super::*;
     use serde_json::{Value, json};
+    use sluice_guest::testing::given;
     use sluice_guest::{Decision, Operation, Severity};
 
-    fn update(key: &str, old: &str, new: &str) -> Change {
+    fn updated(key: &str, old: &str, new: &str, settings: Value) -> Vec<String> {
         let mut change = Change::of(key, "", new);
         change.edits[0].operation = Operation::Update;
-        change.edits[0].old = Change::of(key, "", old).edits.remove(0).new;
-        change
+        given(&[(key, "", old)], || told(&change, settings))
     }
 
     fn told(change: &Change, settings: Value) -> Vec<String> {
@@ -144,12 +145,12 @@ mod tests {
     fn a_value_that_triples_or_nearly_vanishes_is_told_and_a_small_one_is_not() {
         let settings = json!({"growth_max": 3, "shrink_max": 0.5});
         let text = |length: usize| "x".repeat(length);
-        let found = told(&update("a", &text(1000), &text(3001)), settings.clone());
+        let found = updated("a", &text(1000), &text(3001), settings.clone());
         assert_eq!(found, ["grown  it grew from 1000 to 3001 bytes, at most 3 times as many are allowed at once"]);
-        let found = told(&update("a", &text(2000), &text(999)), settings.clone());
+        let found = updated("a", &text(2000), &text(999), settings.clone());
         assert_eq!(found, ["shrunk  it shrank from 2000 to 999 bytes, at most 50 % of it may go at once"]);
         for (old, new) in [(1000, 3000), (2000, 1000), (10, 1024), (1024, 0)] {
-            assert_eq!(told(&update("a", &text(old), &text(new)), settings.clone()), [""; 0], "{old} to {new}");
+            assert_eq!(updated("a", &text(old), &text(new), settings.clone()), [""; 0], "{old} to {new}");
         }
         assert_eq!(told(&Change::of("a", "", &text(9000)), settings), [""; 0], "what is new has not grown");
     }
@@ -158,8 +159,7 @@ mod tests {
     fn items_that_go_missing_are_counted_where_they_were() {
         let settings = json!({"removed_max": 0.5, "small_items": 3});
         let routes = |count: usize| (0..count).map(|n| (format!("r{n}"), json!([n]))).collect::<Value>();
-        let compare =
-            |old: Value, new: Value| told(&update("a.json", &old.to_string(), &new.to_string()), settings.clone());
+        let compare = |old: Value, new: Value| updated("a.json", &old.to_string(), &new.to_string(), settings.clone());
         let old = json!({"routes": routes(10), "hosts": [1, 2, 3, 4]});
         assert_eq!(compare(old.clone(), json!({"routes": routes(5), "hosts": [1, 2]})), [""; 0]);
         let lost = ["many-removed /routes 6 of 10 items of `routes` are gone, at most 50 % may go at once"];
@@ -176,8 +176,7 @@ mod tests {
     fn what_cannot_be_read_is_refused_if_it_must_be_read() {
         assert_eq!(new("a.json", "{", json!({"bytes_max": 9})), [""; 0]);
         assert!(new("a.json", "{", json!({"depth_max": 9, "severity": "warning"}))[0].starts_with("parse "));
-        let change = update("a.json", "{", "{}");
-        assert_eq!(told(&change, json!({"removed_max": 0.1})), [""; 0]);
+        assert_eq!(updated("a.json", "{", "{}", json!({"removed_max": 0.1})), [""; 0]);
     }
 
     #[test]
@@ -185,7 +184,7 @@ mod tests {
         let settings: Settings = serde_json::from_value(json!({"bytes_max": 1, "severity": "warning"})).unwrap();
         let mut change = Change::of("a", "", "12");
         let verdict = judge(&change, &settings);
-        assert_eq!((verdict.decision, verdict.findings[0].severity), (Decision::Accept, Severity::Warning));
+        assert_eq!((verdict.decision, verdict.findings[0].severity), (Decision::Warn, Severity::Warning));
         change.edits[0].new = None;
         assert_eq!(judge(&change, &settings).findings, []);
     }

@@ -50,6 +50,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Whether the old document counts, too.
+    pub(crate) fn compares(&self) -> bool {
+        [self.growth_max, self.shrink_max, self.removed_max].iter().any(Option::is_some)
+    }
+
     /// Whether a document must be read as a value, not only be measured.
     pub(crate) fn has_shape(&self) -> bool {
         [self.depth_max, self.names_max, self.items_max, self.string_bytes_max].iter().any(Option::is_some)
@@ -68,8 +73,7 @@ pub(crate) fn check(settings: &Settings) -> Vec<Finding> {
             found.push(wrong(pointer, "a share is between 0 and 1"));
         }
     }
-    let ratios = [settings.growth_max, settings.shrink_max, settings.removed_max];
-    if !settings.has_shape() && settings.bytes_max.is_none() && ratios.iter().all(Option::is_none) {
+    if !settings.has_shape() && settings.bytes_max.is_none() && !settings.compares() {
         found.push(wrong("", "nothing is limited: name a limit, for example `bytes_max`"));
     }
     found
