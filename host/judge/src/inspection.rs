@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use sluice_core::Digest;
+use sluice_core::{Digest, Limits};
 use wasmtime::component::Component;
 
 use crate::library::Library;
-use crate::limits::Limits;
 use crate::run::run;
 use crate::v0_1::{self, Prepared};
 

@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use sluice_core::Fault;
+use sluice_core::{Fault, Limits};
 use wasmtime::{Error, OutOfMemory, PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
 
 use crate::engine::{Machine, TABLE_ELEMENTS_MAX};
-use crate::limits::Limits;
 use crate::v0_1::{Guest, Prepared};
 
 /// Bytes a guest can make us copy out of it in one call: a thousand findings of a kilobyte.
