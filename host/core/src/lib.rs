@@ -6,17 +6,21 @@
 //! - [`key`], [`revision`], [`digest`], [`media`]: the small words everything is said in
 //! - [`entry`], [`change`], [`decode`]: a record of the log, and what it asks for
 //! - [`verdict`], [`outcome`]: what validators answer, and what the fold decides
+//! - [`binding`] with [`glob`] and [`limits`]: which keys a validator judges, and how
 //! - [`state`] over [`trie`]: current values with their Merkle root, cheap to clone
 //! - [`fold`]: State x Entry x Verdict -> State x Outcome, the only place that refuses or applies
 //! - [`effect`], [`node`]: the same fold as a state machine driven by events
 
+pub mod binding;
 pub mod change;
 pub mod decode;
 pub mod digest;
 pub mod effect;
 pub mod entry;
 pub mod fold;
+pub mod glob;
 pub mod key;
+pub mod limits;
 pub mod media;
 pub mod node;
 pub mod outcome;
@@ -28,11 +32,14 @@ pub mod trie;
 pub mod verdict;
 mod wait;
 
+pub use binding::{Binding, BindingError, Mode};
 pub use change::{Action, BlobRef, Change, Content, Edit, Put};
 pub use digest::Digest;
 pub use effect::{Ask, Batch, Effect, Event, Held, Judged, Lost, Millis, Remark, Settled, Standing, Step};
 pub use entry::Entry;
+pub use glob::{Glob, GlobError};
 pub use key::{Key, KeyError};
+pub use limits::Limits;
 pub use media::Media;
 pub use node::{Node, Settings};
 pub use outcome::{Outcome, Refusal, Refused};

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use sluice_core::{Content, Fault, Finding, Key, Put, Severity, Verdict};
+use sluice_core::{Binding, Content, Fault, Finding, Key, Put, Severity, Verdict};
 use sluice_node::Judgement;
 
-use crate::binding::Binding;
 use crate::finding::{clean, said, taken};
 use crate::guest::{Finding as Said, Guest, GuestFault, Severity as How, words};
 use crate::run::{Stop, run};

@@ -6,9 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
+use sluice_core::Limits;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Result};
-
-use crate::limits::Limits;
 
 /// Length of one tick of the clock that stops guests.
 const TICK: Duration = Duration::from_millis(10);

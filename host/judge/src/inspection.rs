@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use sluice_core::Digest;
+use sluice_core::{Digest, Limits};
 use wasmtime::component::Component;
 
 use crate::guest::{Guest, Prepared, wanted};
 use crate::library::Library;
-use crate::limits::Limits;
 use crate::run::run;
 
 /// Everything worth knowing about a component before it is bound.

@@ -2,22 +2,19 @@
 //!
 //! - [`Validators`]: the port; all bindings of a state on each change, and bindings themselves
 //! - [`Library`]: components, compiled once and kept; also tries one out, and looks into one
-//! - [`Binding`], [`Glob`], [`Limits`]: what a binding document says
+//! - [`Binding`], [`Glob`], [`Limits`]: what a binding document says, read by the core
 //!
 //! A verdict is a function of the change, the state before it and the bindings in it. What could differ
 //! between hosts, time and room, ends as a fault and never as a verdict.
 
 mod admission;
-mod binding;
 mod engine;
 mod finding;
-mod glob;
 mod guest;
 mod inspection;
 mod journal;
 mod key;
 mod library;
-mod limits;
 mod meter;
 mod run;
 mod shelf;
@@ -29,13 +26,11 @@ mod validators;
 mod weight;
 mod wrap;
 
-pub use binding::{Binding, BindingError, Mode};
-pub use glob::{Glob, GlobError};
 pub use inspection::{Description, Inspection};
 pub use journal::{Journal, Level, Line};
 pub use library::{COMPONENT_BYTES_MAX, Library, Settings, Unfit};
-pub use limits::Limits;
 pub use run::Cost;
+pub use sluice_core::{Binding, BindingError, Glob, GlobError, Limits, Mode};
 pub use trial::Trial;
 pub use validators::Validators;
 pub use wrap::wrapped;

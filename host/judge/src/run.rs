@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use sluice_core::Fault;
+use sluice_core::{Fault, Limits};
 use wasmtime::{Error, OutOfMemory, PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
 
 use crate::engine::Machine;
 use crate::guest::{Guest, Prepared};
 use crate::journal::{Journal, Level};
-use crate::limits::Limits;
 use crate::sight::{Blind, Sight};
 
 /// What a call used.

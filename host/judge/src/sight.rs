@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Instant;
 
-use sluice_core::{Item, Key, State};
+use sluice_core::{Glob, Item, Key, State};
 
-use crate::glob::Glob;
+
 
 /// Names told at a time.
 pub(crate) const PAGE: usize = 1000;

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use sluice_core::{self as core, Cause, Change, Digest, Entry, Fault, Severity, State, Verdict};
+use sluice_core::{self as core, Binding, Cause, Change, Digest, Entry, Fault, Severity, State, Verdict};
 
-use crate::binding::Binding;
 use crate::finding::{said, taken};
 use crate::guest::{Decision, Guest, Prepared, Sieve, Told, words};
 use crate::journal::Journal;

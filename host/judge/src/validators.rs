@@ -5,11 +5,12 @@ use std::sync::{Arc, RwLock, mpsc};
 use std::time::Duration;
 
 use sluice_core::key::VALIDATORS;
-use sluice_core::{Action, Cause, Change, Digest, Entry, Fault, Finding, Severity, State, Verdict};
+use sluice_core::{
+    Action, Binding, BindingError, Cause, Change, Digest, Entry, Fault, Finding, Mode, Severity, State, Verdict,
+};
 use sluice_node::{Blobs, Judge, Judgement};
 use tokio::runtime::Handle;
 
-use crate::binding::{Binding, BindingError, Mode};
 use crate::finding::said;
 use crate::guest::{Prepared, Sieve, Told};
 use crate::library::Library;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
-use sluice_core::Digest;
 
+use crate::digest::Digest;
 use crate::glob::Glob;
 use crate::limits::Limits;
 
