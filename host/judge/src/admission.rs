@@ -7,9 +7,10 @@ use sluice_node::Judgement;
 
 use crate::finding::{clean, said, taken};
 use crate::guest::{Finding as Said, Guest, GuestFault, Severity as How, words};
+use crate::library::Gap;
 use crate::run::{Stop, run};
 use crate::trial::stopped;
-use crate::validators::{Gap, Sum, Validators};
+use crate::validators::{Sum, Validators};
 
 impl Validators {
     /// A binding is refused if it cannot be read, if its component is no validator, or if the validator

@@ -94,13 +94,16 @@ impl Guest {
         match (self, settings) {
             (Guest::V0_1(guest), settings) => told.v0_1().ask(guest, store, settings.unwrap_or("null"), &bound.bound),
             (Guest::V1(guest), settings) => {
-                if let Some(settings) = settings
-                    && let Err(fault) = guest.sluice_validator_validator().call_configure(&mut *store, settings)?
-                {
-                    return Ok(Err(fault));
-                }
-                // From here on: what came before is the same work whether an image did it or this call.
                 let fuel = store.data().fuel;
+                if let Some(settings) = settings {
+                    let sight = store.data_mut().sight.take();
+                    if let Err(fault) = guest.sluice_validator_validator().call_configure(&mut *store, settings)? {
+                        return Ok(Err(fault));
+                    }
+                    let configured_fuel = fuel - store.get_fuel()?;
+                    store.data_mut().begin(sight, configured_fuel);
+                }
+                // Counted from here, so that a call costs the same whether an image spared it what came before.
                 store.set_fuel(fuel)?;
                 told.v1().ask(guest, store, &bound.bound, &bound.shown)
             }

@@ -6,7 +6,8 @@ use sluice_core::{Digest, Limits};
 use wasmtime::component::Component;
 
 use crate::guest::{Guest, Prepared, wanted};
-use crate::library::Library;
+use crate::image;
+use crate::library::{Library, Unfit};
 use crate::run::run;
 
 /// Everything worth knowing about a component before it is bound.
@@ -24,6 +25,8 @@ pub struct Inspection {
     pub description: Option<Description>,
     /// Why a host would refuse it; none if it would not.
     pub refusal: Option<String>,
+    /// Why its settings have to be taken in by each call; none if an image of it can be made that has them.
+    pub imageless: Option<String>,
     /// How long it took to compile here.
     pub compile_time: Duration,
 }
@@ -58,14 +61,18 @@ impl Library {
             exports: Vec::new(),
             description: None,
             refusal: None,
+            imageless: None,
             compile_time: Duration::ZERO,
         };
         let begun = Instant::now();
         let compiled = self.compiled(bytes);
         inspection.compile_time = begun.elapsed();
         match compiled {
-            Ok(component) => self.look_into(&component, &mut inspection),
-            Err(unfit) => inspection.refusal = Some(unfit.0),
+            Ok(component) => {
+                self.look_into(&component, &mut inspection);
+                inspection.imageless = image::is_possible(bytes).err();
+            }
+            Err(gap) => inspection.refusal = Some(Unfit::from(gap).0),
         }
         inspection
     }

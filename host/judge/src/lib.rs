@@ -11,6 +11,7 @@ mod admission;
 mod engine;
 mod finding;
 mod guest;
+mod image;
 mod inspection;
 mod journal;
 mod key;
@@ -24,6 +25,7 @@ mod v0_1;
 mod v1;
 mod validators;
 mod weight;
+mod workshop;
 mod wrap;
 
 pub use inspection::{Description, Inspection};

@@ -19,6 +19,8 @@ use crate::weight;
 pub const COMPONENT_BYTES_MAX: usize = 16 << 20;
 /// Compiled components at hand, each of some megabytes; the least lately added makes room.
 const AT_HAND_MAX: usize = 256;
+/// How far the compiler stands back behind what is served, as `nice` counts; of its own thread alone on Linux.
+const COMPILER_NICE: i32 = 10;
 /// Bytes of stack of the compiler, which recurses over its input.
 const COMPILER_STACK_BYTES: usize = 32 << 20;
 
@@ -42,6 +44,29 @@ pub struct Library {
 /// Why a component cannot be a validator, in words for whoever pushed it. The same on every host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfit(pub String);
+
+/// Why a component is not to be had.
+#[derive(Clone, Debug)]
+pub(crate) enum Gap {
+    /// Not here, for now.
+    Missing(String),
+    /// Here, and no validator; the same on every host.
+    Unfit(String),
+}
+
+impl From<Unfit> for Gap {
+    fn from(unfit: Unfit) -> Gap {
+        Gap::Unfit(unfit.0)
+    }
+}
+
+impl From<Gap> for Unfit {
+    fn from(gap: Gap) -> Unfit {
+        match gap {
+            Gap::Missing(why) | Gap::Unfit(why) => Unfit(why),
+        }
+    }
+}
 
 #[derive(Default)]
 struct AtHand {
@@ -86,20 +111,20 @@ impl Library {
     }
 
     /// Compiles a component and keeps it.
-    pub(crate) fn add(&self, digest: Digest, bytes: &[u8]) -> Result<Arc<Prepared>, Unfit> {
+    pub(crate) fn add(&self, digest: Digest, bytes: &[u8]) -> Result<Arc<Prepared>, Gap> {
         let _one_at_a_time = self.compiler();
         let _across_processes = self.shelf.as_ref().and_then(Shelf::alone);
         if let Some(prepared) = self.at_hand(digest).or_else(|| self.taken_down(digest)) {
             return Ok(prepared);
         }
         let component = self.compile(bytes)?;
-        let prepared = Prepared::new(&self.machine.engine, &component).map_err(Unfit)?;
+        let prepared = Prepared::new(&self.machine.engine, &component).map_err(Gap::Unfit)?;
         self.shelve(digest, &component);
         Ok(self.keep(digest, prepared))
     }
 
     /// The component as compiled before, or compiled now and kept for whoever needs it next.
-    pub(crate) fn compiled(&self, bytes: &[u8]) -> Result<Component, Unfit> {
+    pub(crate) fn compiled(&self, bytes: &[u8]) -> Result<Component, Gap> {
         let digest = Digest::of(bytes);
         let _one_at_a_time = self.compiler();
         if let Some(component) = self.shelved(digest) {
@@ -112,24 +137,28 @@ impl Library {
 
     /// Compiles a component, on a thread with a large stack: the compiler recurses, and a panic in it must
     /// not take the host along.
-    pub(crate) fn compile(&self, bytes: &[u8]) -> Result<Component, Unfit> {
+    pub(crate) fn compile(&self, bytes: &[u8]) -> Result<Component, Gap> {
         if bytes.len() > COMPONENT_BYTES_MAX {
-            return Err(Unfit(format!("has {} bytes: at most {COMPONENT_BYTES_MAX} are compiled", bytes.len())));
+            return Err(Gap::Unfit(format!("has {} bytes: at most {COMPONENT_BYTES_MAX} are compiled", bytes.len())));
         }
         if !bytes.starts_with(b"\0asm\x0d\0\x01\0") {
-            return Err(Unfit("is not a WebAssembly component".into()));
+            return Err(Gap::Unfit("is not a WebAssembly component".into()));
         }
         weight::check(bytes)?;
         let compiled = thread::scope(|scope| {
             let builder = thread::Builder::new().name("sluice-compile".into()).stack_size(COMPILER_STACK_BYTES);
-            let compile = || Component::new(&self.machine.engine, bytes);
+            let compile = || {
+                // What is being served comes first. On a system without such a thing all is as urgent.
+                let _ = rustix::process::nice(COMPILER_NICE);
+                Component::new(&self.machine.engine, bytes)
+            };
             builder.spawn_scoped(scope, compile).map(thread::ScopedJoinHandle::join)
         });
         match compiled {
             Ok(Ok(Ok(component))) => Ok(component),
-            Ok(Ok(Err(error))) => Err(Unfit(format!("does not compile: {error:#}"))),
-            Ok(Err(_)) => Err(Unfit("does not compile: the compiler gave up".into())),
-            Err(error) => Err(Unfit(format!("does not compile: {error}"))),
+            Ok(Ok(Err(error))) => Err(Gap::Unfit(format!("does not compile: {error:#}"))),
+            Ok(Err(_)) => Err(Gap::Unfit("does not compile: the compiler gave up".into())),
+            Err(error) => Err(Gap::Missing(format!("no thread to compile it: {error}"))),
         }
     }
 

@@ -44,6 +44,8 @@ pub(crate) struct Sandbox {
     instances: usize,
     /// What a call begins with once the settings are in.
     pub(crate) fuel: u64,
+    /// What was used before.
+    pub(crate) configured_fuel: u64,
     /// When the host's patience ends.
     pub(crate) until: Instant,
     /// What may be looked up; none while it is configured.
@@ -56,6 +58,8 @@ pub(crate) struct Sandbox {
 pub(crate) struct Ran<T> {
     pub(crate) result: Result<T, Stop>,
     pub(crate) cost: Cost,
+    /// What configuring took, if the call had to be preceded by it.
+    pub(crate) configured_fuel: u64,
     pub(crate) journal: Journal,
 }
 
@@ -69,16 +73,23 @@ pub(crate) fn run<T>(
 ) -> Ran<T> {
     let _slot = machine.slot();
     let begun = Instant::now();
-    let mut store = Store::new(&machine.engine, Sandbox::new(limits, sight, begun));
-    store.limiter(|sandbox| sandbox);
-    store.set_fuel(limits.fuel).expect("the engine counts fuel");
-    store.set_hostcall_fuel(limits.result_bytes as usize);
-    store.set_epoch_deadline(Machine::ticks(limits.time_ms));
+    let mut store = store(machine, limits, sight);
     let result = guest.instantiate(&mut store).and_then(|guest| call(&guest, &mut store));
     let fuel = limits.fuel - store.get_fuel().expect("the engine counts fuel");
     let cost = Cost { fuel, memory_bytes: store.data().held as u64, time: begun.elapsed() };
     let result = result.map_err(|error| stop(&error, store.data(), limits));
-    Ran { result, cost, journal: store.into_data().journal }
+    let Sandbox { journal, configured_fuel, .. } = store.into_data();
+    Ran { result, cost, configured_fuel, journal }
+}
+
+/// Room for one instance, with all its limits set.
+pub(crate) fn store(machine: &Machine, limits: &Limits, sight: Option<Sight>) -> Store<Sandbox> {
+    let mut store = Store::new(&machine.engine, Sandbox::new(limits, sight, Instant::now()));
+    store.limiter(|sandbox| sandbox);
+    store.set_fuel(limits.fuel).expect("the engine counts fuel");
+    store.set_hostcall_fuel(limits.result_bytes as usize);
+    store.set_epoch_deadline(Machine::ticks(limits.time_ms));
+    store
 }
 
 /// Sorts a failed call by what it means, not by who threw it.
@@ -124,11 +135,19 @@ impl Sandbox {
             table_elements: limits.table_elements as usize,
             instances: limits.instances as usize,
             fuel: limits.fuel,
+            configured_fuel: 0,
             until: begun + Duration::from_millis(limits.time_ms),
             sight,
             journal: Journal::default(),
             lines_max: limits.log_lines as usize,
         }
+    }
+
+    /// Goes on from configuring to the call. What was written before is not written where there is an image.
+    pub(crate) fn begin(&mut self, sight: Option<Sight>, configured_fuel: u64) {
+        self.sight = sight;
+        self.configured_fuel = configured_fuel;
+        self.journal = Journal::default();
     }
 
     /// Takes a line of the guest's.

@@ -5,8 +5,6 @@ use std::time::Instant;
 
 use sluice_core::{Glob, Item, Key, State};
 
-
-
 /// Names told at a time.
 pub(crate) const PAGE: usize = 1000;
 /// How often a long search looks at the clock, in keys passed over.

@@ -6,6 +6,7 @@ use sluice_core::{self as core, Binding, Cause, Change, Digest, Entry, Fault, Se
 
 use crate::finding::{said, taken};
 use crate::guest::{Decision, Guest, Prepared, Sieve, Told, words};
+use crate::image;
 use crate::journal::Journal;
 use crate::library::{Library, Unfit};
 use crate::run::{Cost, Stop, run};
@@ -20,6 +21,8 @@ pub struct Trial {
     pub has_warned: bool,
     /// What it used.
     pub cost: Cost,
+    /// Fuel that taking the settings in took, which no part of the cost is; zero where an image had them.
+    pub configured_fuel: u64,
     /// What it wrote for people.
     pub journal: Journal,
 }
@@ -32,20 +35,42 @@ impl Library {
     /// When the component cannot be a validator.
     pub fn try_out(&self, bytes: &[u8], binding: &Binding, entry: &Entry, before: &State) -> Result<Trial, Unfit> {
         let prepared = self.add(Digest::of(bytes), bytes)?;
+        let image = self.at_hand(image::name(binding.component, &binding.settings));
         let change = entry.content.as_ref().map_err(|malformed| Unfit(format!("was given no change: {malformed}")))?;
         let told = match Told::new(entry, change, before) {
             Ok(told) => told,
             Err(digest) => return Ok(Trial::of(Err((Fault::Missing, format!("blob {digest} is not at hand"))))),
         };
         let Some(sieve) = sieve(binding, &segments(change)) else { return Ok(Trial::of(Ok(Verdict::accept()))) };
-        Ok(self.try_prepared(&prepared, binding, &told, &sieve))
+        Ok(self.try_prepared(&prepared, image.as_deref(), binding, &told, &sieve))
+    }
+
+    /// Makes the image that calls with these settings begin from, as hosts do by themselves where it is worth it.
+    ///
+    /// # Errors
+    /// Why there can be none: then each call takes the settings in anew, which costs time and changes nothing.
+    pub fn bake(&self, bytes: &[u8], binding: &Binding) -> Result<(), Unfit> {
+        let image = self.image(bytes, &binding.settings, &binding.limits).map_err(Unfit)?;
+        self.add(image::name(binding.component, &binding.settings), &image)?;
+        Ok(())
     }
 
     /// The same with everything at hand.
-    pub(crate) fn try_prepared(&self, guest: &Prepared, binding: &Binding, told: &Told<'_>, sieve: &Sieve) -> Trial {
+    pub(crate) fn try_prepared(
+        &self,
+        component: &Prepared,
+        image: Option<&Prepared>,
+        binding: &Binding,
+        told: &Told<'_>,
+        sieve: &Sieve,
+    ) -> Trial {
         let own = || told.change().edits.iter().map(|edit| edit.key.clone()).collect();
+        let (guest, settings) = match image {
+            Some(image) => (image, None),
+            None => (component, Some(binding.settings.as_str())),
+        };
         let sight = guest.looks_up().then(|| Sight::new(told.before(), own(), &binding.reads));
-        let ask = |guest: &Guest, store: &mut _| guest.validate(store, told, sieve, Some(&binding.settings));
+        let ask = |guest: &Guest, store: &mut _| guest.validate(store, told, sieve, settings);
         let ran = run(&self.machine, guest, &binding.limits, sight, ask);
         let name = &binding.name;
         let has_warned = matches!(&ran.result, Ok(Ok(verdict)) if verdict.decision == Decision::Warn);
@@ -63,14 +88,14 @@ impl Library {
             }
             Err(stop) => stopped(name, stop),
         };
-        Trial { judgement, has_warned, cost: ran.cost, journal: ran.journal }
+        Trial { judgement, has_warned, cost: ran.cost, configured_fuel: ran.configured_fuel, journal: ran.journal }
     }
 }
 
 impl Trial {
     /// What is known without a call.
     fn of(judgement: Result<Verdict, (Fault, String)>) -> Trial {
-        Trial { judgement, has_warned: false, cost: Cost::default(), journal: Journal::default() }
+        Trial { judgement, has_warned: false, cost: Cost::default(), configured_fuel: 0, journal: Journal::default() }
     }
 }
 

@@ -5,7 +5,7 @@ mod imports;
 use std::borrow::Cow;
 
 use sluice_core::{self as core, Action, Content, Entry};
-use wasmtime::component::Component;
+use wasmtime::component::{Component, Instance};
 use wasmtime::{Engine, Store};
 
 use crate::guest::wanted;
@@ -52,6 +52,13 @@ impl Prepared {
 
     pub(crate) fn instantiate(&self, store: &mut Store<Sandbox>) -> wasmtime::Result<Guest> {
         self.pre.instantiate(store)
+    }
+
+    /// An instance with all it exports, not only what the contract knows.
+    pub(crate) fn instantiate_both(&self, store: &mut Store<Sandbox>) -> wasmtime::Result<(Instance, Guest)> {
+        let instance = self.pre.instance_pre().instantiate(&mut *store)?;
+        let guest = Guest::new(store, &instance)?;
+        Ok((instance, guest))
     }
 }
 

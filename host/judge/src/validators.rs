@@ -1,8 +1,7 @@
 //! The port: all bound validators of a space, on each change.
 
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock, mpsc};
-use std::time::Duration;
+use std::sync::{Arc, RwLock};
 
 use sluice_core::key::VALIDATORS;
 use sluice_core::{
@@ -13,20 +12,19 @@ use tokio::runtime::Handle;
 
 use crate::finding::said;
 use crate::guest::{Prepared, Sieve, Told};
-use crate::library::Library;
+use crate::image;
+use crate::library::{Gap, Library};
 use crate::meter::Meter;
 use crate::trial::{segments, sieve};
+use crate::workshop::Workshop;
 
-/// Longest wait for the bytes of a component. A change that needs them is held and asked for again.
-const FETCH_WAIT: Duration = Duration::from_secs(10);
 /// Binding documents kept in parsed form. Far more than a space has; at the limit all are parsed again.
 const PARSED_MAX: usize = 4096;
 
 /// Judges changes by the bindings of the state before them.
 pub struct Validators {
-    pub(crate) library: Library,
-    blobs: Arc<dyn Blobs>,
-    runtime: Handle,
+    pub(crate) library: Arc<Library>,
+    workshop: Workshop,
     parsed: RwLock<HashMap<(Arc<str>, Digest), Parsed>>,
 }
 
@@ -35,6 +33,8 @@ type Parsed = Arc<Known>;
 /// A binding document that was met before.
 struct Known {
     read: Result<Binding, BindingError>,
+    /// The name of its image, which takes a walk through its settings to tell.
+    image: Option<Digest>,
     meter: Meter,
 }
 
@@ -51,10 +51,17 @@ impl Bound {
 }
 
 impl Validators {
-    /// `blobs` has the components; `runtime` fetches them, and must have a worker besides the thread that
-    /// judges.
+    /// `blobs` has the components; `runtime` fetches them.
     pub fn new(library: Library, blobs: Arc<dyn Blobs>, runtime: Handle) -> Validators {
-        Validators { library, blobs, runtime, parsed: RwLock::default() }
+        let library = Arc::new(library);
+        let workshop = Workshop::new(library.clone(), blobs, runtime);
+        Validators { library, workshop, parsed: RwLock::default() }
+    }
+
+    /// Waits until every component that was asked for so far is compiled, or cannot be had. For tests and
+    /// benchmarks: a node comes again by itself.
+    pub fn wait(&self) {
+        self.workshop.wait();
     }
 
     /// The bindings in force that name a key of this change, in the order of their names.
@@ -88,7 +95,9 @@ impl Validators {
             return parsed.clone();
         }
         let name = name_of(key);
-        let parsed = Arc::new(Known { read: Binding::parse(name, bytes), meter: Meter::of(name) });
+        let read = Binding::parse(name, bytes);
+        let image = read.as_ref().ok().map(|binding| image::name(binding.component, &binding.settings));
+        let parsed = Arc::new(Known { read, image, meter: Meter::of(name) });
         let mut kept = self.parsed.write().expect("nothing panics while it holds this lock");
         if kept.len() >= PARSED_MAX {
             kept.clear();
@@ -97,26 +106,9 @@ impl Validators {
         parsed
     }
 
-    /// The component, from memory, disk or afar.
+    /// The component, from memory or disk. From afar it takes its time, and meanwhile it is missing.
     pub(crate) fn component(&self, digest: Digest) -> Result<Arc<Prepared>, Gap> {
-        if let Some(prepared) = self.library.find(digest) {
-            return Ok(prepared);
-        }
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let blobs = self.blobs.clone();
-        let fetch = self.runtime.spawn(async move { drop(sender.send(blobs.fetch(digest).await)) });
-        let bytes = match receiver.recv_timeout(FETCH_WAIT) {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(lost)) => return Err(Gap::Missing(format!("component {digest}: {}", lost.0))),
-            Err(_) => {
-                fetch.abort();
-                return Err(Gap::Missing(format!("component {digest}: no answer within {FETCH_WAIT:?}")));
-            }
-        };
-        if Digest::of(&bytes) != digest {
-            return Err(Gap::Missing(format!("component {digest}: what came has another digest")));
-        }
-        self.library.add(digest, &bytes).map_err(|unfit| Gap::Unfit(unfit.0))
+        self.library.find(digest).ok_or_else(|| self.workshop.component(digest))
     }
 
     /// All validators' verdicts as one: every one must accept, and every one is heard.
@@ -131,8 +123,12 @@ impl Validators {
         for bound in &all {
             let binding = bound.binding();
             let judgement = match self.component(binding.component) {
-                Ok(guest) => {
-                    let trial = self.library.try_prepared(&guest, binding, &told, &bound.sieve);
+                Ok(component) => {
+                    let image = bound.known.image.and_then(|image| self.library.at_hand(image));
+                    let trial = self.library.try_prepared(&component, image.as_deref(), binding, &told, &bound.sieve);
+                    if trial.configured_fuel >= image::WORTH_FUEL {
+                        self.workshop.image(binding);
+                    }
                     bound.known.meter.seen(&trial);
                     trial.judgement
                 }
@@ -146,14 +142,6 @@ impl Validators {
         }
         Ok(sum.verdict())
     }
-}
-
-/// Why a component is not to be had.
-pub(crate) enum Gap {
-    /// Not here, for now.
-    Missing(String),
-    /// Here, and no validator; the same on every host.
-    Unfit(String),
 }
 
 /// Verdicts put together. The first that rejects gives the cause.

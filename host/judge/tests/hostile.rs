@@ -1,6 +1,7 @@
 //! Validators that mean harm: each is stopped, for the right cause, and the host goes on.
 
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -12,9 +13,16 @@ use sluice_judge::{Binding, Library, Limits, Settings, Trial};
 /// Enough for honest work, little enough for tests to be quick.
 const LIMITS: Limits = Limits { fuel: 50_000_000, memory_bytes: 16 << 20, time_ms: 60_000, ..Limits::DEFAULT };
 
+/// Shared by all tests of this package, and kept: each process would compile everything again.
+fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("validators")
+}
+
 fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
-    LIBRARY.get_or_init(|| Library::open(&Settings { cache: None, slots: NonZeroUsize::new(4).unwrap() }).unwrap())
+    LIBRARY.get_or_init(|| {
+        Library::open(&Settings { cache: Some(cache()), slots: NonZeroUsize::new(4).unwrap() }).unwrap()
+    })
 }
 
 fn entry(key: &str, value: &[u8]) -> Entry {

@@ -42,12 +42,22 @@ impl Rig {
     }
 
     fn judge(&self, fields: &[(&str, &str)]) -> Judgement {
-        self.validators.judge(&self.entry(fields), &self.state)
+        self.judged(&self.entry(fields))
+    }
+
+    /// As a node does: what is missing is asked for again.
+    fn judged(&self, entry: &Entry) -> Judgement {
+        let first = self.validators.judge(entry, &self.state);
+        if !matches!(first, Err((Fault::Missing, _))) {
+            return first;
+        }
+        self.validators.wait();
+        self.validators.judge(entry, &self.state)
     }
 
     fn publish(&mut self, fields: &[(&str, &str)]) {
         let entry = self.entry(fields);
-        let verdict = self.validators.judge(&entry, &self.state).unwrap();
+        let verdict = self.judged(&entry).unwrap();
         assert!(matches!(verdict, Verdict::Accept(_)), "{verdict:?}");
         fold::fold(&mut self.state, &entry, |_, _| verdict);
     }

@@ -1,6 +1,7 @@
 //! What a validator can look up, and what it cannot.
 
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use bytes::Bytes;
@@ -8,9 +9,16 @@ use sluice_artifacts::fixtures::{LOOKS_UP, SPEAKS_0_1};
 use sluice_core::{Cause, Digest, Entry, Revision, State, Verdict, fold};
 use sluice_judge::{Binding, Level, Library, Settings, Trial};
 
+/// Shared by all tests of this package, and kept: each process would compile everything again.
+fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("validators")
+}
+
 fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
-    LIBRARY.get_or_init(|| Library::open(&Settings { cache: None, slots: NonZeroUsize::new(2).unwrap() }).unwrap())
+    LIBRARY.get_or_init(|| {
+        Library::open(&Settings { cache: Some(cache()), slots: NonZeroUsize::new(2).unwrap() }).unwrap()
+    })
 }
 
 fn entry(ms: u64, fields: &[(&str, &str)]) -> Entry {

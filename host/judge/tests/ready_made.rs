@@ -1,6 +1,7 @@
 //! The validators people use, as components: each says no where it should, yes elsewhere, and at a bearable cost.
 
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use bytes::Bytes;
@@ -13,9 +14,16 @@ const CHRISTMAS: u64 = 1_798_135_200_000;
 /// Fuel of a small change. It is a hundredth of a second, and more would be felt.
 const FUEL_MAX: u64 = 10_000_000;
 
+/// Shared by all tests of this package, and kept: each process would compile everything again.
+fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("validators")
+}
+
 fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
-    LIBRARY.get_or_init(|| Library::open(&Settings { cache: None, slots: NonZeroUsize::new(2).unwrap() }).unwrap())
+    LIBRARY.get_or_init(|| {
+        Library::open(&Settings { cache: Some(cache()), slots: NonZeroUsize::new(2).unwrap() }).unwrap()
+    })
 }
 
 fn entry(ms: u64, fields: &[(&str, &str)]) -> Entry {

@@ -1,0 +1,145 @@
+//! What takes long, done beside the apply path: fetching and compiling components, and making images.
+//!
+//! Whoever needs a component that is not at hand is told to come again; the node then holds the keys it is
+//! about and goes on with all others.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+
+use sluice_core::{Binding, Digest};
+use sluice_node::Blobs;
+use tokio::runtime::Handle;
+
+use crate::image;
+use crate::library::{Gap, Library};
+
+/// Failures remembered; at the limit all are tried again.
+const FAILED_MAX: usize = 4096;
+
+/// Does one thing at a time, in the background.
+pub(crate) struct Workshop {
+    library: Arc<Library>,
+    blobs: Arc<dyn Blobs>,
+    runtime: Handle,
+    bench: Arc<Bench>,
+}
+
+/// What is being worked on, and what was in vain.
+#[derive(Default)]
+struct Bench {
+    work: Mutex<Work>,
+    idle: Condvar,
+}
+
+#[derive(Default)]
+struct Work {
+    busy: HashSet<Digest>,
+    failed: HashMap<Digest, Gap>,
+}
+
+impl Workshop {
+    pub(crate) fn new(library: Arc<Library>, blobs: Arc<dyn Blobs>, runtime: Handle) -> Workshop {
+        Workshop { library, blobs, runtime, bench: Arc::default() }
+    }
+
+    /// Orders a component, unless it is on its way. Says what became of the order before.
+    pub(crate) fn component(&self, digest: Digest) -> Gap {
+        let waiting = Gap::Missing(format!("component {digest} is being fetched and compiled"));
+        match self.bench.begin(digest) {
+            Begun::Already => return waiting,
+            Begun::Failed(failed @ Gap::Unfit(_)) => return failed,
+            Begun::Failed(Gap::Missing(_)) | Begun::Now => (),
+        }
+        let before = self.bench.work().failed.remove(&digest);
+        let library = self.library.clone();
+        self.start(digest, digest, move |bytes| library.add(digest, &bytes).map(drop));
+        before.unwrap_or(waiting)
+    }
+
+    /// Orders the image of a binding, unless it is on its way or cannot be.
+    pub(crate) fn image(&self, binding: &Binding) {
+        let name = image::name(binding.component, &binding.settings);
+        if !matches!(self.bench.begin(name), Begun::Now | Begun::Failed(Gap::Missing(_))) {
+            return;
+        }
+        let (library, settings, limits) = (self.library.clone(), binding.settings.clone(), binding.limits);
+        let validator = binding.name.clone();
+        self.start(name, binding.component, move |bytes| {
+            let image = library.image(&bytes, &settings, &limits);
+            let kept = image.map_err(Gap::Unfit).and_then(|image| library.add(name, &image).map(drop));
+            kept.inspect_err(|gap| tracing::info!(%validator, ?gap, "no image: it is configured in each call"))
+        });
+    }
+
+    /// Waits until nothing is being worked on. For tests and benchmarks.
+    pub(crate) fn wait(&self) {
+        let work = self.bench.idle.wait_while(self.bench.work(), |work| !work.busy.is_empty());
+        drop(work.expect("nothing panics while it holds this lock"));
+    }
+
+    /// Fetches a component and hands it to `work` on a thread of its own.
+    fn start(&self, order: Digest, component: Digest, work: impl FnOnce(Vec<u8>) -> Result<(), Gap> + Send + 'static) {
+        let (blobs, bench) = (self.blobs.clone(), self.bench.clone());
+        self.runtime.spawn(async move {
+            let bytes = match blobs.fetch(component).await {
+                Ok(bytes) if Digest::of(&bytes) == component => bytes,
+                Ok(_) => return bench.missing(order, format!("component {component}: what came has another digest")),
+                Err(lost) => return bench.missing(order, format!("component {component}: {}", lost.0)),
+            };
+            let at_work = bench.clone();
+            let worker = move || {
+                let result = work(bytes.to_vec());
+                at_work.end(order, result);
+            };
+            if let Err(error) = thread::Builder::new().name("sluice-workshop".into()).spawn(worker) {
+                bench.missing(order, format!("component {component}: no thread to compile it: {error}"));
+            }
+        });
+    }
+}
+
+/// What an order finds.
+enum Begun {
+    Now,
+    Already,
+    Failed(Gap),
+}
+
+impl Bench {
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().expect("nothing panics while it holds this lock")
+    }
+
+    /// Takes an order on, unless it is taken. What failed for good is not tried again.
+    fn begin(&self, order: Digest) -> Begun {
+        let mut work = self.work();
+        match work.failed.get(&order).cloned() {
+            Some(failed @ Gap::Unfit(_)) => Begun::Failed(failed),
+            before => match (work.busy.insert(order), before) {
+                (false, _) => Begun::Already,
+                (true, Some(failed)) => Begun::Failed(failed),
+                (true, None) => Begun::Now,
+            },
+        }
+    }
+
+    fn missing(&self, order: Digest, why: String) {
+        self.end(order, Err(Gap::Missing(why)));
+    }
+
+    fn end(&self, order: Digest, result: Result<(), Gap>) {
+        let mut work = self.work();
+        work.busy.remove(&order);
+        if work.failed.len() >= FAILED_MAX {
+            work.failed.clear();
+        }
+        match result {
+            Ok(()) => drop(work.failed.remove(&order)),
+            Err(failed) => drop(work.failed.insert(order, failed)),
+        }
+        if work.busy.is_empty() {
+            self.idle.notify_all();
+        }
+    }
+}
