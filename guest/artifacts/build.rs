@@ -24,12 +24,13 @@ const STACK: usize = 64 << 10;
 /// A schema and a document nest, and are walked by recursion.
 const STACK_RECURSIVE: usize = 1 << 20;
 /// Validators that are built small, and their stacks.
-const SMALL: [(&str, usize); 5] = [
+const SMALL: [(&str, usize); 6] = [
     ("json-schema", STACK_RECURSIVE),
     ("size-and-shape", STACK_RECURSIVE),
     ("freeze-window", STACK),
     ("no-secrets", STACK_RECURSIVE),
     ("expression", STACK_RECURSIVE),
+    ("references", STACK_RECURSIVE),
 ];
 const FIXTURES: [&str; 9] =
     ["never_ends", "eats_memory", "recurses", "traps", "says_too_much", "lies", "remembers", "speaks_0_1", "looks_up"];

@@ -20,6 +20,8 @@ pub const FREEZE_WINDOW: &[u8] = component!("freeze-window");
 pub const NO_SECRETS: &[u8] = component!("no-secrets");
 /// Judges changes by rules in CEL.
 pub const EXPRESSION: &[u8] = component!("expression");
+/// Refuses references to keys that do not exist.
+pub const REFERENCES: &[u8] = component!("references");
 /// The validators people use, by the names they use.
 pub const ALL: &[(&str, &[u8])] = &[
     ("bounds", BOUNDS),
@@ -28,6 +30,7 @@ pub const ALL: &[(&str, &[u8])] = &[
     ("freeze-window", FREEZE_WINDOW),
     ("no-secrets", NO_SECRETS),
     ("expression", EXPRESSION),
+    ("references", REFERENCES),
 ];
 
 /// Validators that mean harm, for the tests of a host.

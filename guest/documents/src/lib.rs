@@ -1,5 +1,6 @@
 //! Documents of three forms, JSON, YAML and TOML, as one kind of value, and the places in them.
 
+pub mod glob;
 mod place;
 mod toml_text;
 mod yaml_text;

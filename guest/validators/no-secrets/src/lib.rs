@@ -5,7 +5,6 @@
 
 mod assignment;
 mod format;
-mod glob;
 mod guess;
 mod hit;
 mod key_block;

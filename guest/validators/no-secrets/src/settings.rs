@@ -1,9 +1,8 @@
 //! What a binding lets through, and how strict it is.
 
 use serde::Deserialize;
+use sluice_documents::glob;
 use sluice_guest::{Finding, Severity};
-
-use crate::glob;
 
 /// What a binding says.
 #[derive(Deserialize)]

@@ -37,6 +37,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("freeze-window", GUEST),
     ("no-secrets", READER),
     ("expression", READER),
+    ("references", READER),
     ("sluice-sim", &["sluice-core"]),
     // What the live tests know of a host they know as everybody does: by its command line and its HTTP.
     ("sluice-live", &["sluice-core", "sluice-artifacts"]),

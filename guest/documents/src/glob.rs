@@ -1,17 +1,17 @@
-//! Globs of JSON Pointers: `*` is any characters of one segment, `**` any number of whole segments.
+//! Globs of keys and of JSON Pointers: `*` is any characters of one segment, `**` any number of whole segments.
 
-/// Whether the glob means this pointer.
-pub(crate) fn matches(glob: &str, pointer: &str) -> bool {
+/// Whether the glob means this key or pointer.
+pub fn matches(glob: &str, path: &str) -> bool {
     let segments = |text: &str| text.split('/').map(str::to_owned).collect::<Vec<_>>();
-    path(&segments(glob), &segments(pointer))
+    fits(&segments(glob), &segments(path))
 }
 
-fn path(globs: &[String], segments: &[String]) -> bool {
+fn fits(globs: &[String], segments: &[String]) -> bool {
     match globs.split_first() {
         None => segments.is_empty(),
-        Some((glob, rest)) if glob == "**" => (0..=segments.len()).any(|skipped| path(rest, &segments[skipped..])),
+        Some((glob, rest)) if glob == "**" => (0..=segments.len()).any(|skipped| fits(rest, &segments[skipped..])),
         Some((glob, rest)) => {
-            segments.split_first().is_some_and(|(first, others)| segment(glob, first) && path(rest, others))
+            segments.split_first().is_some_and(|(first, others)| segment(glob, first) && fits(rest, others))
         }
     }
 }
