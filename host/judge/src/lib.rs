@@ -25,7 +25,7 @@ mod wrap;
 pub use inspection::{Description, Inspection};
 pub use library::{COMPONENT_BYTES_MAX, Library, Settings, Unfit};
 pub use run::Cost;
-pub use sluice_core::{Binding, BindingError, Glob, GlobError, Limits, Mode};
+pub use sluice_core::{Binding, BindingError, Glob, GlobError, Limits, Mode, OnMissing};
 pub use trial::Trial;
 pub use validators::Validators;
 pub use wrap::wrapped;

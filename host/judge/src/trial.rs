@@ -91,8 +91,7 @@ pub(crate) fn segments(change: &Change) -> Vec<Vec<&str>> {
     change.edits.iter().map(|edit| edit.key.as_str().split('/').collect()).collect()
 }
 
-/// Which edits a binding names. The documents that bind validators are never left to validators: one that
-/// rejects everything could not be unbound.
+/// Which edits a binding names.
 pub(crate) fn bound(binding: &Binding, keys: &[Vec<&str>]) -> Vec<bool> {
-    keys.iter().map(|key| !key.starts_with(&["_sluice", "validators"]) && binding.names(key)).collect()
+    keys.iter().map(|key| binding.names(key)).collect()
 }

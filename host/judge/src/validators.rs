@@ -5,9 +5,7 @@ use std::sync::{Arc, RwLock, mpsc};
 use std::time::Duration;
 
 use sluice_core::key::VALIDATORS;
-use sluice_core::{
-    Action, Binding, BindingError, Cause, Change, Digest, Entry, Fault, Finding, Mode, Severity, State, Verdict,
-};
+use sluice_core::{Action, Binding, Cause, Change, Digest, Entry, Fault, Finding, Mode, Severity, State, Verdict};
 use sluice_node::{Blobs, Judge, Judgement};
 use tokio::runtime::Handle;
 
@@ -19,59 +17,44 @@ use crate::v0_1::{Prepared, Told};
 
 /// Longest wait for the bytes of a component. A change that needs them is held and asked for again.
 const FETCH_WAIT: Duration = Duration::from_secs(10);
-/// Binding documents kept in parsed form. Far more than a space has; at the limit all are parsed again.
-const PARSED_MAX: usize = 4096;
+/// Bindings whose meters are kept at hand. Far more than a space has; at the limit all are looked up again.
+const METERS_MAX: usize = 4096;
 
 /// Judges changes by the bindings of the state before them.
 pub struct Validators {
     pub(crate) library: Library,
     blobs: Arc<dyn Blobs>,
     runtime: Handle,
-    parsed: RwLock<HashMap<(Arc<str>, Digest), Parsed>>,
-}
-
-type Parsed = Arc<Known>;
-
-/// A binding document that was met before.
-struct Known {
-    read: Result<Binding, BindingError>,
-    meter: Meter,
+    meters: RwLock<HashMap<Arc<str>, Arc<Meter>>>,
 }
 
 /// A binding that names some of a change's keys.
-struct Bound {
-    known: Parsed,
+struct Bound<'s> {
+    binding: &'s Binding,
     edits: Vec<bool>,
-}
-
-impl Bound {
-    fn binding(&self) -> &Binding {
-        self.known.read.as_ref().expect("only bindings that parse are bound")
-    }
 }
 
 impl Validators {
     /// `blobs` has the components; `runtime` fetches them, and must have a worker besides the thread that
     /// judges.
     pub fn new(library: Library, blobs: Arc<dyn Blobs>, runtime: Handle) -> Validators {
-        Validators { library, blobs, runtime, parsed: RwLock::default() }
+        Validators { library, blobs, runtime, meters: RwLock::default() }
     }
 
     /// The bindings in force that name a key of this change, in the order of their names.
-    fn bound(&self, change: &Change, before: &State) -> Result<Vec<Bound>, (Fault, String)> {
+    fn bound<'s>(change: &Change, before: &'s State) -> Result<Vec<Bound<'s>>, (Fault, String)> {
         if !before.has_bindings() {
             return Ok(Vec::new());
         }
         let keys = segments(change);
         let mut all = Vec::new();
-        for (key, item) in before.range(VALIDATORS, None) {
-            let known = self.parsed(key.text(), item.digest, &item.bytes);
-            match &known.read {
-                Ok(found) if found.mode == Mode::Off => (),
-                Ok(found) => {
-                    let edits = bound(found, &keys);
+        for (key, read) in before.bindings() {
+            match &**read {
+                Ok(binding) if !binding.is_on() => (),
+                Ok(binding) => {
+                    let edits = bound(binding, &keys);
                     if edits.contains(&true) {
-                        all.push(Bound { known, edits });
+                        all.push(Bound { binding, edits });
                     }
                 }
                 // It was let in by a version that read it. Without it a change cannot be judged, but for
@@ -83,19 +66,17 @@ impl Validators {
         Ok(all)
     }
 
-    fn parsed(&self, key: &Arc<str>, digest: Digest, bytes: &[u8]) -> Parsed {
-        let at = (key.clone(), digest);
-        if let Some(parsed) = self.parsed.read().expect("nothing panics while it holds this lock").get(&at) {
-            return parsed.clone();
+    fn meter(&self, name: &Arc<str>) -> Arc<Meter> {
+        if let Some(meter) = self.meters.read().expect("nothing panics while it holds this lock").get(name) {
+            return meter.clone();
         }
-        let name = name_of(key);
-        let parsed = Arc::new(Known { read: Binding::parse(name, bytes), meter: Meter::of(name) });
-        let mut kept = self.parsed.write().expect("nothing panics while it holds this lock");
-        if kept.len() >= PARSED_MAX {
+        let meter = Arc::new(Meter::of(name));
+        let mut kept = self.meters.write().expect("nothing panics while it holds this lock");
+        if kept.len() >= METERS_MAX {
             kept.clear();
         }
-        kept.insert(at, parsed.clone());
-        parsed
+        kept.insert(name.clone(), meter.clone());
+        meter
     }
 
     /// The component, from memory, disk or afar.
@@ -122,19 +103,18 @@ impl Validators {
 
     /// All validators' verdicts as one: every one must accept, and every one is heard.
     fn heard(&self, entry: &Entry, change: &Change, before: &State) -> Judgement {
-        let all = self.bound(change, before)?;
+        let all = Validators::bound(change, before)?;
         if all.is_empty() {
             return Ok(Verdict::accept());
         }
         let told = Told::new(entry, change, before)
             .map_err(|(fault, digest)| (fault, format!("blob {digest} is not at hand")))?;
         let mut sum = Sum::default();
-        for bound in &all {
-            let binding = bound.binding();
+        for Bound { binding, edits } in &all {
             let judgement = match self.component(binding.component) {
                 Ok(guest) => {
-                    let trial = self.library.try_prepared(&guest, binding, &told, change, &bound.edits);
-                    bound.known.meter.seen(&trial);
+                    let trial = self.library.try_prepared(&guest, binding, &told, change, edits);
+                    self.meter(&binding.name).seen(&trial);
                     trial.judgement
                 }
                 Err(Gap::Missing(why)) => Err((Fault::Missing, why)),
@@ -218,18 +198,14 @@ impl Judge for Validators {
 
     fn is_ready(&self, entry: &Entry, before: &State) -> bool {
         let Ok(change) = &entry.content else { return true };
-        if change.is_barrier() {
+        if change.is_about_rules() {
             return false;
         }
-        let at_hand = |bound: &Bound| self.library.at_hand(bound.binding().component).is_some();
-        self.bound(change, before).is_ok_and(|all| all.iter().all(at_hand))
+        let at_hand = |bound: &Bound| self.library.at_hand(bound.binding.component).is_some();
+        Validators::bound(change, before).is_ok_and(|all| all.iter().all(at_hand))
     }
 }
 
 fn unfit(name: &Arc<str>, why: String) -> Verdict {
     Verdict::Reject(Cause::Verdict, Arc::new([said(name, Severity::Error, "component", why)]))
-}
-
-fn name_of(key: &str) -> &str {
-    key.strip_prefix(VALIDATORS).unwrap_or(key)
 }

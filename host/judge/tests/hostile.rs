@@ -10,7 +10,7 @@ use sluice_core::{Action, Cause, Content, Digest, Entry, Fault, Revision, State,
 use sluice_judge::{Binding, Library, Limits, Settings, Trial};
 
 /// Enough for honest work, little enough for tests to be quick.
-const LIMITS: Limits = Limits { fuel: 50_000_000, memory_bytes: 16 << 20, time_ms: 60_000 };
+const LIMITS: Limits = Limits { fuel: 50_000_000, memory_bytes: 16 << 20, time_ms: 60_000, ..Limits::DEFAULT };
 
 fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
