@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::glob::Glob;
+use crate::glob::{Glob, Globs};
 use crate::limits::Limits;
 
-/// Globs of one binding. A change asks each binding about each of its keys.
+/// Globs of each of the two lists of one binding. A change asks each binding about each of its keys.
 const GLOBS_MAX: usize = 256;
 
 /// What `_sluice/validators/<name>` says, read and checked.
@@ -18,16 +18,33 @@ pub struct Binding {
     /// The name, which findings carry.
     pub name: Arc<str>,
     /// Which keys.
-    pub keys: Vec<Glob>,
-    pub reads: Vec<Glob>,
+    pub keys: Globs,
+    /// Which other keys it may look up. An entry it judges is not judged before these stand as they did just
+    /// before the entry.
+    pub reads: Globs,
     /// BLAKE3 of the component.
     pub component: Digest,
     /// JSON, as the validator gets it.
     pub settings: String,
+    /// BLAKE3 of the settings.
+    pub settings_digest: Digest,
     /// What one call may use.
     pub limits: Limits,
     /// What its verdicts do.
     pub mode: Mode,
+    /// What becomes of a change while its component is not to be had.
+    pub on_missing: OnMissing,
+}
+
+/// What becomes of a change whose validator's component is not to be had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnMissing {
+    /// It waits, and holds its keys.
+    #[default]
+    Hold,
+    /// It is refused.
+    Refuse,
 }
 
 /// What a binding's verdicts do.
@@ -56,15 +73,17 @@ pub struct BindingError {
 #[serde(deny_unknown_fields)]
 struct Written {
     keys: Vec<String>,
-    component: String,
     #[serde(default)]
     reads: Vec<String>,
+    component: String,
     #[serde(default)]
     settings: Value,
     #[serde(default)]
     limits: Limits,
     #[serde(default)]
     mode: Mode,
+    #[serde(default)]
+    on_missing: OnMissing,
 }
 
 impl Binding {
@@ -78,34 +97,54 @@ impl Binding {
         if written.keys.is_empty() || written.keys.len() > GLOBS_MAX {
             return Err(fault("/keys", format!("{} globs: give 1 to {GLOBS_MAX}", written.keys.len())));
         }
-        let glob = |(at, text): (usize, &String)| {
-            Glob::parse(text).map_err(|error| fault(&format!("/keys/{at}"), error.to_string()))
-        };
-        let keys = written.keys.iter().enumerate().map(glob).collect::<Result<_, _>>()?;
+        if written.reads.len() > GLOBS_MAX {
+            return Err(fault("/reads", format!("{} globs: give at most {GLOBS_MAX}", written.reads.len())));
+        }
+        let keys = globs("/keys", &written.keys)?;
+        let reads = globs("/reads", &written.reads)?;
+        if let Some(at) = reads.iter().position(Glob::is_reserved) {
+            let message = format!("glob \"{}\" names keys of the system itself: they cannot be looked up", reads[at]);
+            return Err(fault(&format!("/reads/{at}"), message));
+        }
         let component = written.component.parse().map_err(|_| {
             let message = "not a digest: give the 64 hex digits that pushing the component printed";
             fault("/component", message.into())
         })?;
         written.limits.check().map_err(|message| fault("/limits", message))?;
-        let read = |(at, text): (usize, &String)| {
-            Glob::parse(text).map_err(|error| fault(&format!("/reads/{at}"), error.to_string()))
-        };
-        let reads = written.reads.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+        let settings = written.settings.to_string();
         Ok(Binding {
             name: name.into(),
             keys,
             reads,
             component,
-            settings: written.settings.to_string(),
+            settings_digest: Digest::of(settings.as_bytes()),
+            settings,
             limits: written.limits,
             mode: written.mode,
+            on_missing: written.on_missing,
         })
     }
 
     /// Whether a key, given by its segments, is judged.
     pub fn names(&self, key: &[&str]) -> bool {
-        self.keys.iter().any(|glob| glob.matches(key))
+        self.keys.matches(key)
     }
+
+    /// Whether it is asked at all.
+    pub fn is_on(&self) -> bool {
+        match self.mode {
+            Mode::Enforce | Mode::Monitor => true,
+            Mode::Off => false,
+        }
+    }
+}
+
+fn globs(pointer: &str, texts: &[String]) -> Result<Globs, BindingError> {
+    let glob = |(at, text): (usize, &String)| {
+        let fault = |message: String| BindingError { pointer: format!("{pointer}/{at}"), message };
+        Glob::parse(text).map_err(|error| fault(error.to_string()))
+    };
+    texts.iter().enumerate().map(glob).collect()
 }
 
 #[cfg(test)]
@@ -119,8 +158,19 @@ mod tests {
         let text = format!(r#"{{"keys": ["app/**"], "component": "{DIGEST}"}}"#);
         let binding = Binding::parse("v", text.as_bytes()).unwrap();
         assert_eq!((binding.settings.as_str(), binding.limits), ("null", Limits::DEFAULT));
-        assert_eq!(binding.mode, Mode::Enforce);
+        assert_eq!((binding.mode, binding.on_missing, binding.reads.len()), (Mode::Enforce, OnMissing::Hold, 0));
         assert!(binding.names(&["app", "limits"]) && !binding.names(&["web"]));
+    }
+
+    #[test]
+    fn what_may_be_looked_up_is_declared() {
+        let text = format!(
+            r#"{{"keys": ["app/*"], "reads": ["tls/*", "regions"], "component": "{DIGEST}", "on_missing": "refuse",
+                "limits": {{"log_lines": 0}}}}"#
+        );
+        let binding = Binding::parse("v", text.as_bytes()).unwrap();
+        assert!(binding.reads.matches(&["tls", "a"]) && !binding.reads.matches(&["app", "a"]));
+        assert_eq!((binding.on_missing, binding.limits.log_lines), (OnMissing::Refuse, 0));
     }
 
     #[test]
@@ -132,6 +182,12 @@ mod tests {
             (whole(r#", "limits": {"fuel": 0}"#), "/limits", "limits.fuel is 0: give 1 to"),
             (whole(r#", "limits": {"memory_bytes": 1e12}"#), "", "invalid type"),
             (whole(r#", "limits": {"time_ms": 99999999}"#), "/limits", "give 1 to 60000"),
+            (whole(r#", "limits": {"log_lines": 1001}"#), "/limits", "give 0 to 1000"),
+            (whole(r#", "limits": {"instances": 33}"#), "/limits", "limits.instances is 33: give 1 to 32"),
+            (whole(r#", "reads": ["b", "_sluice/validators/*"]"#), "/reads/1", "cannot be looked up"),
+            (whole(r#", "reads": ["b", "c", "d/"]"#), "/reads/2", "empty segment"),
+            (whole(&format!(r#", "reads": [{}"b"]"#, r#""a", "#.repeat(256))), "/reads", "give at most 256"),
+            (whole(r#", "on_missing": "wait""#), "", "expected `hold` or `refuse`"),
             (r#"{"keys": [], "component": ""}"#.into(), "/keys", "0 globs"),
             (r#"{"keys": ["a", "b//c"], "component": ""}"#.into(), "/keys/1", "empty segment"),
             (r#"{"keys": ["a"], "component": "aa"}"#.into(), "/component", "64 hex digits"),

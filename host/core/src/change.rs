@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::digest::Digest;
-use crate::key::Key;
+use crate::key::{COMPONENTS, Key, VALIDATORS};
 use crate::media::Media;
 use crate::revision::Revision;
 
@@ -90,9 +90,16 @@ impl Change {
         self.edits.iter().map(|edit| &edit.key).chain(self.bases.iter().map(|(key, _)| key))
     }
 
-    /// Whether it changes the rules themselves, so that nothing after it can be judged before it.
-    pub fn is_barrier(&self) -> bool {
+    /// Whether it changes the system's own configuration.
+    pub fn is_about_rules(&self) -> bool {
         self.edits.iter().any(|edit| edit.key.is_reserved())
+    }
+
+    /// Whether it changes rules that may matter to any entry, so that nothing after it can be judged before it.
+    /// Whom bindings and announcements of components matter to is known: see [`crate::reach`].
+    pub fn is_barrier(&self) -> bool {
+        let is_narrow = |key: &Key| [VALIDATORS, COMPONENTS].iter().any(|prefix| key.as_str().starts_with(prefix));
+        self.edits.iter().any(|edit| edit.key.is_reserved() && !is_narrow(&edit.key))
     }
 
     /// The new values.

@@ -67,7 +67,7 @@ pub fn stands(state: &State, change: &Change) -> Result<(), Refusal> {
 
 /// Whether validators have a say (step 7): some are bound, or the change is about the rules themselves.
 pub fn needs_verdict(state: &State, change: &Change) -> bool {
-    state.has_bindings() || change.is_barrier()
+    state.has_bindings() || change.is_about_rules()
 }
 
 /// The outcome that follows from a verdict.

@@ -7,8 +7,11 @@ use expect_test::{Expect, expect};
 use proptest::prelude::{Strategy, proptest};
 
 use super::*;
+use crate::binding::Binding;
+use crate::digest::Digest;
 use crate::effect::Settled;
-use crate::key::Key;
+use crate::key::{Key, VALIDATORS};
+use crate::reach::{Reach, segments};
 use crate::state::REFUSED_MAX;
 use crate::touched::Touched;
 use crate::verdict::{Cause, Finding, Severity};
@@ -246,23 +249,45 @@ fn parts(state: &State) -> impl PartialEq + std::fmt::Debug {
     (state.cursor, state.index, state.chain, state.root(), tokens, state.refused.clone(), held, state.bytes())
 }
 
-/// Folds as a host would for which some verdicts fault: those entries, and what shares keys with them, are
-/// held; `turns` says when the oldest that may be is released.
+/// Refuses a binding that cannot be read, and what one forbids: its settings name a key which must be absent while
+/// one of its own is put.
+fn forbid(before: &State, change: &Change) -> Verdict {
+    for edit in &change.edits {
+        let Action::Put(put) = &edit.action else { continue };
+        let Content::Here(bytes) = &put.content else { continue };
+        let name = edit.key.as_str().strip_prefix(VALIDATORS);
+        if name.is_some_and(|name| Binding::parse(name, bytes).is_err()) {
+            return Verdict::Reject(Cause::Verdict, finding("not a binding"));
+        }
+        for binding in before.bindings().values() {
+            let binding = (**binding).as_ref().unwrap();
+            let other = Key::parse(binding.settings.trim_matches('"').as_bytes()).unwrap();
+            if binding.names(&segments(&edit.key)) && before.item(&other).is_some() {
+                return Verdict::Reject(Cause::Verdict, finding(&binding.settings));
+            }
+        }
+    }
+    Verdict::accept()
+}
+
+/// Folds as a host would for which some verdicts fault: those entries, and what must wait for them, are held;
+/// `turns` says when the oldest that may be is released.
 fn fold_with_faults(log: &[Arc<Entry>], faults: &[bool], turns: &[bool]) -> (State, Vec<Step>) {
     let (mut state, mut steps) = (State::default(), Vec::new());
     let mut held: BTreeMap<Revision, Arc<Entry>> = BTreeMap::new();
     for ((entry, fault), turn) in log.iter().zip(faults).zip(turns) {
         let mut aside = Touched::default();
-        held.values().for_each(|held| aside.add(held));
+        held.values().for_each(|held| aside.add(held, &Reach::of(held, &state)));
+        let reach = Reach::of(entry, &state);
         let token = entry.content.as_ref().ok().and_then(|change| change.token.clone());
         let is_refused = entry.content.is_err() || token.is_some_and(|token| state.tokens.first(&token).is_some());
-        if !is_refused && (*fault || aside.blocks(entry)) {
+        if !is_refused && (*fault || aside.blocks(entry, &reach) || aside.keeps(entry, &reach)) {
             hold(&mut state, entry);
             steps.push(Step::Held(entry.clone()));
             held.insert(entry.revision, entry.clone());
         } else {
             let mut verdict = None;
-            let outcome = fold(&mut state, entry, |before, change| verdict.insert(judge(before, change)).clone());
+            let outcome = fold(&mut state, entry, |before, change| verdict.insert(forbid(before, change)).clone());
             steps.push(Step::Folded(Settled { entry: entry.clone(), verdict, outcome }));
         }
         if *turn {
@@ -279,14 +304,16 @@ fn release_first(state: &mut State, held: &mut BTreeMap<Revision, Arc<Entry>>) -
     let (_, entry) = held.pop_first()?;
     let change = entry.content.as_ref().expect("a malformed entry is never held");
     let is_asked = stands(state, change).is_ok() && needs_verdict(state, change);
-    let verdict = is_asked.then(|| judge(state, change));
+    let verdict = is_asked.then(|| forbid(state, change));
     let outcome = release(state, &entry, verdict.clone());
     Some(Step::Released(Settled { entry, verdict, outcome }))
 }
 
 fn line() -> impl Strategy<Value = String> {
-    let key = proptest::sample::select(vec!["a", "b", "c", "d", "_sluice/validators/v"]);
-    let field = (key, 0..9u8).prop_map(|(key, kind)| match kind {
+    let keys = vec!["a", "b", "c", "d", "_sluice/validators/v", "_sluice/validators/w", "_sluice/policy"];
+    let key = proptest::sample::select(keys);
+    let field = (key, 0..9u8, 0..4usize, 0..4usize).prop_map(|(key, kind, of, by)| match kind {
+        4.. if key.starts_with(VALIDATORS) => binding(key, ["a", "b", "c", "[ab]"][of], ["a", "b", "c", "d"][by]),
         0 => format!("del:{key}"),
         1 => format!("put:{key}=bad"),
         2 => format!("put:{key}=1 base:{key}=0"),
@@ -296,6 +323,11 @@ fn line() -> impl Strategy<Value = String> {
         _ => format!("put:{key}={kind}"),
     });
     proptest::collection::vec(field, 1..3).prop_map(|fields| fields.join(" "))
+}
+
+fn binding(key: &str, of: &str, by: &str) -> String {
+    let (of, component) = (of.replace("[ab]", "a\",\"b"), Digest::ZERO);
+    format!(r#"put:{key}={{"keys":["{of}"],"reads":["{by}"],"settings":"{by}","component":"{component}"}}"#)
 }
 
 type Turn = (String, bool, bool);
@@ -314,7 +346,7 @@ proptest! {
     fn holding_and_releasing_comes_to_the_state_of_the_plain_fold(turns in turns()) {
         let (log, faults, releases) = split(turns);
         let mut plain = State::default();
-        log.iter().for_each(|entry| drop(fold(&mut plain, entry, judge)));
+        log.iter().for_each(|entry| drop(fold(&mut plain, entry, forbid)));
         let (state, _) = fold_with_faults(&log, &faults, &releases);
         assert_eq!(parts(&state), parts(&plain));
     }

@@ -4,13 +4,23 @@
 //! a page of code rather than somebody's dialect.
 
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::key::{RESERVED, VALIDATORS};
 
 /// A pattern of keys, such as `app/**` or `tls/*.pem`.
 #[derive(Clone, Debug)]
 pub struct Glob {
     text: Box<str>,
     segments: Box<[Segment]>,
+    /// How many bytes of the text every key begins with that is meant.
+    prefix: usize,
 }
+
+/// Some patterns; what any of them means is meant. Copies share them.
+#[derive(Clone, Debug, Default)]
+pub struct Globs(Arc<[Glob]>);
 
 /// What is wrong with a pattern, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,16 +39,53 @@ impl Glob {
     /// Says which part cannot match any key.
     pub fn parse(text: &str) -> Result<Glob, GlobError> {
         let segments = text.split('/').map(|segment| Segment::parse(segment, text)).collect::<Result<_, _>>()?;
-        Ok(Glob { text: text.into(), segments })
+        Ok(Glob { text: text.into(), segments, prefix: prefix_of(text) })
+    }
+
+    /// Whether it names keys of the system itself.
+    pub fn is_reserved(&self) -> bool {
+        self.text.starts_with(RESERVED)
+    }
+
+    /// What every key begins with that is meant, so that one need not look at all keys to find some.
+    pub fn prefix(&self) -> &str {
+        &self.text[..self.prefix]
     }
 
     /// Whether a key, given by its segments, is meant. Keys of the system itself are meant only by patterns
-    /// that name it: `**` must not hand a validator the rules it is bound by.
+    /// that name it: `**` must not hand a validator the rules it is bound by. The documents that bind
+    /// validators are meant by none: a validator that rejects everything could not be unbound.
     pub fn matches(&self, key: &[&str]) -> bool {
-        if key.first() == Some(&"_sluice") && !self.text.starts_with("_sluice/") {
+        if key.first() == Some(&"_sluice") && (!self.is_reserved() || is_binding(key)) {
             return false;
         }
         wild(&self.segments, key, |segment| matches!(segment, Segment::Any), Segment::matches)
+    }
+}
+
+impl Globs {
+    /// Whether a key, given by its segments, is meant by one of them.
+    pub fn matches(&self, key: &[&str]) -> bool {
+        self.iter().any(|glob| glob.matches(key))
+    }
+
+    /// Whether these are the same patterns, shared.
+    pub fn is_shared_with(&self, other: &Globs) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Deref for Globs {
+    type Target = [Glob];
+
+    fn deref(&self) -> &[Glob] {
+        &self.0
+    }
+}
+
+impl FromIterator<Glob> for Globs {
+    fn from_iter<I: IntoIterator<Item = Glob>>(globs: I) -> Globs {
+        Globs(globs.into_iter().collect())
     }
 }
 
@@ -70,6 +117,19 @@ impl Segment {
             Segment::Like(pattern) => wild(pattern, text.as_bytes(), |p| *p == b'*', |p, b| p == b),
         }
     }
+}
+
+/// Whether a key, given by its segments, lies under [`VALIDATORS`].
+fn is_binding(key: &[&str]) -> bool {
+    key.len() > 2 && VALIDATORS.split('/').zip(&key[..2]).all(|(one, other)| one == *other)
+}
+
+/// The bytes before the first star; before a `**` also the slash in front of it is no part of every key, for
+/// `app/**` means `app` too.
+fn prefix_of(text: &str) -> usize {
+    let Some(star) = text.find('*') else { return text.len() };
+    let crosses = text[star..].starts_with("**");
+    text[..star].strip_suffix('/').filter(|_| crosses).map_or(star, str::len)
 }
 
 /// Whether a pattern with wildcards covers the whole of a text. On a mismatch only the last wildcard is
@@ -115,6 +175,7 @@ mod tests {
         let matches = |key: &str| glob.matches(&key.split('/').collect::<Vec<_>>());
         meant.iter().for_each(|key| assert!(matches(key), "{glob} should mean {key}"));
         not.iter().for_each(|key| assert!(!matches(key), "{glob} should not mean {key}"));
+        meant.iter().for_each(|key| assert!(key.starts_with(glob.prefix()), "{glob} means {key}"));
     }
 
     #[test]
@@ -136,7 +197,24 @@ mod tests {
     fn the_rules_themselves_are_meant_only_by_name() {
         check("**", &["a", "a/b"], &["_sluice/validators/v"]);
         check("*/validators/*", &["a/validators/b"], &["_sluice/validators/v"]);
-        check("_sluice/**", &["_sluice/placement"], &["a"]);
+        check("_sluice/**", &["_sluice/placement", "_sluice/validators"], &["a", "_sluice/validators/v"]);
+        check("_sluice/validators/*", &[], &["_sluice/validators/v"]);
+    }
+
+    #[test]
+    fn what_a_glob_means_begins_with_its_prefix() {
+        for (glob, prefix) in [
+            ("app/limits", "app/limits"),
+            ("app/*", "app/"),
+            ("app/a*b/c", "app/a"),
+            ("app/**", "app"),
+            ("app/**/limits", "app"),
+            ("app/*/**", "app/"),
+            ("**/limits", ""),
+            ("*", ""),
+        ] {
+            assert_eq!(Glob::parse(glob).unwrap().prefix(), prefix, "{glob}");
+        }
     }
 
     #[test]

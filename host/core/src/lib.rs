@@ -9,6 +9,7 @@
 //! - [`binding`] with [`glob`] and [`limits`]: which keys a validator judges, and how
 //! - [`state`] over [`trie`]: current values with their Merkle root, cheap to clone
 //! - [`fold`]: State x Entry x Verdict -> State x Outcome, the only place that refuses or applies
+//! - [`reach`]: which entries must wait for which, for what their validators may look up
 //! - [`effect`], [`node`]: the same fold as a state machine driven by events
 
 pub mod binding;
@@ -24,6 +25,7 @@ pub mod limits;
 pub mod media;
 pub mod node;
 pub mod outcome;
+pub mod reach;
 pub mod revision;
 pub mod state;
 pub mod tokens;
@@ -32,17 +34,18 @@ pub mod trie;
 pub mod verdict;
 mod wait;
 
-pub use binding::{Binding, BindingError, Mode};
+pub use binding::{Binding, BindingError, Mode, OnMissing};
 pub use change::{Action, BlobRef, Change, Content, Edit, Put};
 pub use digest::Digest;
 pub use effect::{Ask, Batch, Effect, Event, Held, Judged, Lost, Millis, Remark, Settled, Standing, Step};
 pub use entry::Entry;
-pub use glob::{Glob, GlobError};
+pub use glob::{Glob, GlobError, Globs};
 pub use key::{Key, KeyError};
 pub use limits::Limits;
 pub use media::Media;
 pub use node::{Node, Settings};
 pub use outcome::{Outcome, Refusal, Refused};
 pub use revision::Revision;
-pub use state::{Item, State};
+pub use state::{Bindings, Item, State};
+pub use touched::waits_behind;
 pub use verdict::{Cause, Fault, Finding, Severity, Verdict};

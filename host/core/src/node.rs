@@ -12,10 +12,10 @@
 //! monotone (the served revision never falls) and bounded (queues and retries have limits in
 //! [`Settings`]). Three rules carry everything else:
 //!
-//! - **The line keeps the order of the log.** Verdicts are asked for ahead, but only for entries that
-//!   share no key with an open entry before them, so a verdict never depends on when it was given.
-//! - **A fault is not an outcome.** An entry whose verdict this host cannot tell steps aside with
-//!   everything that shares a key with it; all others go on.
+//! - **The line keeps the order of the log.** Verdicts are asked for ahead, but only for entries whose
+//!   verdict no open entry before them can matter to, so a verdict never depends on when it was given.
+//! - **A fault is not an outcome.** An entry whose verdict this host cannot tell steps aside with all
+//!   that it may matter to and that may matter to it; all others go on.
 //! - **Persist before install.** Only a batch the store has answered for is ever served.
 
 mod advance;
@@ -200,11 +200,11 @@ impl Node {
             let is_right = bytes.len() as u64 == blob.length && Digest::of(&bytes) == blob.digest;
             is_right.then_some(bytes).ok_or_else(|| "its bytes are not those it is named for".to_owned())
         });
-        let settings = &self.settings;
+        let (settings, mut is_rule) = (&self.settings, false);
         let waiting = self.held.values_mut().chain(self.line.iter_mut().take(self.scanned));
         for waiting in waiting.filter(|waiting| waiting.misses(blob)) {
             match (&checked, &waiting.stage) {
-                (Ok(bytes), _) => waiting.fill(blob, bytes),
+                (Ok(bytes), _) => is_rule |= waiting.fill(blob, bytes),
                 (Err(why), Stage::Asked { .. }) => {
                     let until = now + settings.pause_ms(waiting.tries);
                     waiting.rest(until, Fault::Missing, format!("blob {}: {why}", blob.digest));
@@ -213,6 +213,9 @@ impl Node {
                 // must not get a deadline that nobody acts on.
                 (Err(_), Stage::Fresh | Stage::Judged(_) | Stage::Resting { .. }) => (),
             }
+        }
+        if is_rule {
+            self.recount();
         }
     }
 

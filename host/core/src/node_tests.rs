@@ -1,5 +1,7 @@
 //! The node as transcripts: events in, effects out.
 
+#[path = "node_tests/reach.rs"]
+mod reach;
 #[path = "node_tests/scripts.rs"]
 mod scripts;
 #[path = "node_tests/storm.rs"]

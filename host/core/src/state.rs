@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use imbl::{OrdMap, OrdSet, Vector};
 
+use crate::binding::{Binding, BindingError};
 use crate::digest::{Digest, Domain};
 use crate::entry::Entry;
 use crate::key::{Key, VALIDATORS};
@@ -36,9 +37,13 @@ pub struct State {
     pub held: OrdMap<Revision, Arc<Entry>>,
     trie: Trie<Slot>,
     names: OrdSet<Arc<str>>,
-    bindings: usize,
+    bindings: Bindings,
     bytes: u64,
 }
+
+/// Bindings by their keys, in the order of those; or what is wrong with one, which a version let in that could
+/// read it.
+pub type Bindings = OrdMap<Key, Arc<Result<Binding, BindingError>>>;
 
 /// The current value of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +123,19 @@ impl State {
 
     /// Whether any validator is bound.
     pub fn has_bindings(&self) -> bool {
-        self.bindings > 0
+        !self.bindings.is_empty()
+    }
+
+    /// The bindings, read once when they came into force. Clones share them. They follow from the values, so no
+    /// digest has a part in them.
+    pub fn bindings(&self) -> &Bindings {
+        &self.bindings
+    }
+
+    /// Whether no binding has come or gone between two states of one line of descent. Costs next to nothing; that
+    /// two unrelated states have equal bindings is not found out.
+    pub fn same_bindings(&self, other: &State) -> bool {
+        self.bindings.ptr_eq(&other.bindings)
     }
 
     /// The root digest: equal exactly when all keys, revisions, media types and values are equal.
@@ -152,12 +169,12 @@ impl State {
     fn put(&mut self, key: &Key, item: Item) {
         self.bytes += item.bytes.len() as u64;
         let digest = leaf_digest(key, &item);
+        if let Some(name) = key.as_str().strip_prefix(VALIDATORS) {
+            self.bindings.insert(key.clone(), Arc::new(Binding::parse(name, &item.bytes)));
+        }
         match self.trie.insert(Arc::new(Slot { key: key.clone(), item, digest })) {
             Some(old) => self.bytes -= old.item.bytes.len() as u64,
-            None => {
-                self.names.insert(key.text().clone());
-                self.bindings += usize::from(key.as_str().starts_with(VALIDATORS));
-            }
+            None => drop(self.names.insert(key.text().clone())),
         }
     }
 
@@ -165,7 +182,11 @@ impl State {
         if let Some(old) = self.trie.remove(key.point()) {
             self.bytes -= old.item.bytes.len() as u64;
             self.names.remove(key.as_str());
-            self.bindings -= usize::from(key.as_str().starts_with(VALIDATORS));
+            self.bindings.remove(key.as_str());
+            // A map that was emptied is not the map that never had anything, and the second is the usual one.
+            if self.bindings.is_empty() {
+                self.bindings = Bindings::default();
+            }
         }
     }
 }
@@ -226,10 +247,12 @@ mod tests {
         state.set(&key("a"), item("1"));
         let (before, root, bytes) = (state.clone(), state.root(), state.bytes());
         state.set(&key("_sluice/validators/v"), item("{}"));
+        assert!(state.clone().same_bindings(&state) && !state.same_bindings(&before));
+        assert!(state.bindings()["_sluice/validators/v"].is_err());
         assert!(state.has_bindings() && state.root() != root);
         state.set(&key("_sluice/validators/v"), None);
         state.set(&key("absent"), None);
-        assert!(!state.has_bindings());
+        assert!(!state.has_bindings() && state.same_bindings(&before));
         assert_eq!((state.root(), state.bytes(), state.len()), (root, bytes, before.len()));
     }
 

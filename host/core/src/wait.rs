@@ -8,6 +8,7 @@ use crate::change::{BlobRef, Change};
 use crate::effect::{Held, Millis};
 use crate::entry::Entry;
 use crate::fold;
+use crate::reach::Reach;
 use crate::state::State;
 use crate::verdict::{Fault, Verdict};
 
@@ -30,6 +31,8 @@ pub struct Waiting {
     pub tries: u32,
     /// The latest fault.
     pub fault: Option<(Fault, String)>,
+    /// What it reaches, as last worked out.
+    reach: Option<Reach>,
 }
 
 /// How far an entry has come.
@@ -63,7 +66,7 @@ pub enum Need {
 impl Waiting {
     /// An entry just pulled, or just read back from the store.
     pub fn new(entry: Arc<Entry>) -> Waiting {
-        Waiting { entry, stage: Stage::Fresh, tries: 0, fault: None }
+        Waiting { entry, stage: Stage::Fresh, tries: 0, fault: None, reach: None }
     }
 
     /// What is needed to settle it on `state`, given that nothing earlier is open on its keys. `passed`
@@ -89,19 +92,32 @@ impl Waiting {
         }
     }
 
+    /// What it reaches under the bindings of a state; worked out again only when these have changed.
+    pub fn reach(&mut self, state: &State) -> Reach {
+        match &self.reach {
+            Some(reach) if reach.is_under(state) => reach.clone(),
+            Some(_) | None => self.reach.insert(Reach::of(&self.entry, state)).clone(),
+        }
+    }
+
     /// Whether the bytes of this blob are still missing.
     pub fn misses(&self, blob: BlobRef) -> bool {
         self.entry.content.as_ref().is_ok_and(|change| change.missing().any(|missing| missing == blob))
     }
 
-    /// Takes the bytes of a blob, which the caller has checked.
-    pub fn fill(&mut self, blob: BlobRef, bytes: &Bytes) {
-        if let Ok(change) = &mut Arc::make_mut(&mut self.entry).content {
-            change.fill(blob, bytes);
-            if change.missing().next().is_none() {
-                self.stage = Stage::Fresh;
-            }
+    /// Takes the bytes of a blob, which the caller has checked. Whether it reaches less now: what a binding names
+    /// is known only from its bytes.
+    pub fn fill(&mut self, blob: BlobRef, bytes: &Bytes) -> bool {
+        let Ok(change) = &mut Arc::make_mut(&mut self.entry).content else { return false };
+        change.fill(blob, bytes);
+        let is_narrower = change.is_about_rules();
+        if is_narrower {
+            self.reach = None;
         }
+        if change.missing().next().is_none() {
+            self.stage = Stage::Fresh;
+        }
+        is_narrower
     }
 
     /// When it next wants to be looked at.
@@ -109,6 +125,14 @@ impl Waiting {
         match self.stage {
             Stage::Asked { until } | Stage::Resting { until } => Some(until),
             Stage::Fresh | Stage::Judged(_) => None,
+        }
+    }
+
+    /// Takes back a question, or a rest, that is over while its turn has not come: it will be asked when it has.
+    /// A deadline left standing in the past would make the caller spin.
+    pub fn wait_for_turn(&mut self, now: Millis) {
+        if self.deadline().is_some_and(|due| now >= due) {
+            self.stage = Stage::Fresh;
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 use serde_json::json;
-use sluice_core::{Entry, Fault, Revision, State, Verdict, fold};
+use sluice_core::{Entry, Fault, Revision, State, Verdict, fold, waits_behind};
 use sluice_node::Judge;
 use sluice_node::hub::wall_ms;
 
@@ -19,7 +19,7 @@ use crate::surface::Surface;
 pub async fn rehearse(surface: Arc<Surface>, laid: Laid) -> Answer {
     let state = surface.hub.view().state.clone();
     let entry = placed(laid, &state);
-    if let Some(held) = waits_behind(&entry, &state) {
+    if let Some(held) = waits_behind(&state, &entry) {
         let why = format!("it would wait behind {held}, which this host cannot decide yet");
         let document = json!({ "apiVersion": API_VERSION, "dryRun": true, "outcome": "held", "why": why });
         return Ok(answer::json(StatusCode::ACCEPTED, &document));
@@ -44,16 +44,6 @@ fn placed(laid: Laid, state: &State) -> Entry {
         laid.blobs.iter().for_each(|(blob, bytes)| change.fill(*blob, bytes));
     }
     entry
-}
-
-/// The oldest held entry that stands in its way: one with a key in common, or one about the rules.
-fn waits_behind(entry: &Entry, state: &State) -> Option<Revision> {
-    let change = entry.content.as_ref().ok()?;
-    let in_way = |held: &Entry| {
-        let Ok(other) = &held.content else { return false };
-        other.is_barrier() || change.is_barrier() || other.keys().any(|key| change.keys().any(|own| own == key))
-    };
-    state.held.iter().find(|(_, held)| in_way(held)).map(|(revision, _)| *revision)
 }
 
 fn play(judge: &dyn Judge, entry: &Entry, mut state: State) -> Result<sluice_core::Outcome, (Fault, String)> {

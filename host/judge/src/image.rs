@@ -9,7 +9,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use sluice_core::{Digest, Limits};
+use sluice_core::{Binding, Digest, Limits};
 use wasmtime::component::{Instance, Lift, WasmList};
 use wasmtime::{Error, Store, format_err};
 use wasmtime_wizer::{ComponentContext, ComponentInstanceState, Wizer};
@@ -22,9 +22,9 @@ use crate::run::{Sandbox, store};
 /// configured anew costs a call a few microseconds.
 pub(crate) const WORTH_FUEL: u64 = 20_000;
 
-/// Names the image of a component with these settings.
-pub(crate) fn name(component: Digest, settings: &str) -> Digest {
-    Digest::of(&[b"image\0", component.0.as_slice(), settings.as_bytes()].concat())
+/// Names the image of a component with the settings of a binding.
+pub(crate) fn name(binding: &Binding) -> Digest {
+    Digest::of(&[b"image\0".as_slice(), &binding.component.0, &binding.settings_digest.0].concat())
 }
 
 /// Whether images can be made of a component; if not, why not.

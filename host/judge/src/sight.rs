@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
-use sluice_core::{Glob, Item, Key, State};
+use sluice_core::{Globs, Item, Key, State};
 
 /// Names told at a time.
 pub(crate) const PAGE: usize = 1000;
@@ -15,7 +15,7 @@ pub(crate) struct Sight {
     before: State,
     /// Keys of the change itself.
     own: Vec<Key>,
-    reads: Vec<Glob>,
+    reads: Globs,
 }
 
 /// Why a look-up was not answered.
@@ -28,8 +28,8 @@ pub(crate) enum Blind {
 }
 
 impl Sight {
-    pub(crate) fn new(before: &State, own: Vec<Key>, reads: &[Glob]) -> Sight {
-        Sight { before: before.clone(), own, reads: reads.to_vec() }
+    pub(crate) fn new(before: &State, own: Vec<Key>, reads: Globs) -> Sight {
+        Sight { before: before.clone(), own, reads }
     }
 
     /// The value under a name.
@@ -63,7 +63,7 @@ impl Sight {
             return true;
         }
         let segments: Vec<&str> = name.split('/').collect();
-        self.reads.iter().any(|glob| glob.matches(&segments))
+        self.reads.matches(&segments)
     }
 }
 
@@ -99,8 +99,8 @@ mod tests {
             let item = Item { revision, media: Media::BYTES, digest: Digest::of(&bytes), bytes };
             before.set(&key(name), Some(item));
         }
-        let reads: Vec<_> = reads.iter().map(|glob| Glob::parse(glob).unwrap()).collect();
-        Sight::new(&before, own.iter().map(|name| key(name)).collect(), &reads)
+        let reads = reads.iter().map(|glob| sluice_core::Glob::parse(glob).unwrap()).collect();
+        Sight::new(&before, own.iter().map(|name| key(name)).collect(), reads)
     }
 
     #[test]

@@ -35,7 +35,7 @@ impl Library {
     /// When the component cannot be a validator.
     pub fn try_out(&self, bytes: &[u8], binding: &Binding, entry: &Entry, before: &State) -> Result<Trial, Unfit> {
         let prepared = self.add(Digest::of(bytes), bytes)?;
-        let image = self.at_hand(image::name(binding.component, &binding.settings));
+        let image = self.at_hand(image::name(binding));
         let change = entry.content.as_ref().map_err(|malformed| Unfit(format!("was given no change: {malformed}")))?;
         let told = match Told::new(entry, change, before) {
             Ok(told) => told,
@@ -51,7 +51,7 @@ impl Library {
     /// Why there can be none: then each call takes the settings in anew, which costs time and changes nothing.
     pub fn bake(&self, bytes: &[u8], binding: &Binding) -> Result<(), Unfit> {
         let image = self.image(bytes, &binding.settings, &binding.limits).map_err(Unfit)?;
-        self.add(image::name(binding.component, &binding.settings), &image)?;
+        self.add(image::name(binding), &image)?;
         Ok(())
     }
 
@@ -69,7 +69,7 @@ impl Library {
             Some(image) => (image, None),
             None => (component, Some(binding.settings.as_str())),
         };
-        let sight = guest.looks_up().then(|| Sight::new(told.before(), own(), &binding.reads));
+        let sight = guest.looks_up().then(|| Sight::new(told.before(), own(), binding.reads.clone()));
         let ask = |guest: &Guest, store: &mut _| guest.validate(store, told, sieve, settings);
         let ran = run(&self.machine, guest, &binding.limits, sight, ask);
         let name = &binding.name;
@@ -119,15 +119,12 @@ pub(crate) fn segments(change: &Change) -> Vec<Vec<&str>> {
     change.edits.iter().map(|edit| edit.key.as_str().split('/').collect()).collect()
 }
 
-/// Which edits a binding names, if any. The documents that bind validators are never left to validators: one
-/// that rejects everything could not be unbound.
+/// Which edits a binding names, if any, and which its validator sees.
 pub(crate) fn sieve(binding: &Binding, keys: &[Vec<&str>]) -> Option<Sieve> {
-    let is_bound = |key: &Vec<&str>| !key.starts_with(&["_sluice", "validators"]) && binding.names(key);
-    let bound: Vec<bool> = keys.iter().map(is_bound).collect();
+    let bound: Vec<bool> = keys.iter().map(|key| binding.names(key)).collect();
     if !bound.contains(&true) {
         return None;
     }
-    let is_read = |key: &Vec<&str>| binding.reads.iter().any(|glob| glob.matches(key));
-    let shown = keys.iter().zip(&bound).map(|(key, bound)| *bound || is_read(key)).collect();
+    let shown = keys.iter().zip(&bound).map(|(key, bound)| *bound || binding.reads.matches(key)).collect();
     Some(Sieve { bound, shown })
 }

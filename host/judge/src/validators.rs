@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use sluice_core::key::VALIDATORS;
-use sluice_core::{
-    Action, Binding, BindingError, Cause, Change, Digest, Entry, Fault, Finding, Mode, Severity, State, Verdict,
-};
+use sluice_core::{Action, Binding, Cause, Change, Digest, Entry, Fault, Finding, Mode, Severity, State, Verdict};
 use sluice_node::{Blobs, Judge, Judgement};
 use tokio::runtime::Handle;
 
@@ -18,36 +16,20 @@ use crate::meter::Meter;
 use crate::trial::{segments, sieve};
 use crate::workshop::Workshop;
 
-/// Binding documents kept in parsed form. Far more than a space has; at the limit all are parsed again.
-const PARSED_MAX: usize = 4096;
+/// Bindings whose meters are kept at hand. Far more than a space has; at the limit all are looked up again.
+const METERS_MAX: usize = 4096;
 
 /// Judges changes by the bindings of the state before them.
 pub struct Validators {
     pub(crate) library: Arc<Library>,
     workshop: Workshop,
-    parsed: RwLock<HashMap<(Arc<str>, Digest), Parsed>>,
-}
-
-type Parsed = Arc<Known>;
-
-/// A binding document that was met before.
-struct Known {
-    read: Result<Binding, BindingError>,
-    /// The name of its image, which takes a walk through its settings to tell.
-    image: Option<Digest>,
-    meter: Meter,
+    meters: RwLock<HashMap<Arc<str>, Arc<Meter>>>,
 }
 
 /// A binding that names some of a change's keys.
-struct Bound {
-    known: Parsed,
+struct Bound<'s> {
+    binding: &'s Binding,
     sieve: Sieve,
-}
-
-impl Bound {
-    fn binding(&self) -> &Binding {
-        self.known.read.as_ref().expect("only bindings that parse are bound")
-    }
 }
 
 impl Validators {
@@ -55,7 +37,7 @@ impl Validators {
     pub fn new(library: Library, blobs: Arc<dyn Blobs>, runtime: Handle) -> Validators {
         let library = Arc::new(library);
         let workshop = Workshop::new(library.clone(), blobs, runtime);
-        Validators { library, workshop, parsed: RwLock::default() }
+        Validators { library, workshop, meters: RwLock::default() }
     }
 
     /// Waits until every component that was asked for so far is compiled, or cannot be had. For tests and
@@ -65,19 +47,18 @@ impl Validators {
     }
 
     /// The bindings in force that name a key of this change, in the order of their names.
-    fn bound(&self, change: &Change, before: &State) -> Result<Vec<Bound>, (Fault, String)> {
+    fn bound<'s>(change: &Change, before: &'s State) -> Result<Vec<Bound<'s>>, (Fault, String)> {
         if !before.has_bindings() {
             return Ok(Vec::new());
         }
         let keys = segments(change);
         let mut all = Vec::new();
-        for (key, item) in before.range(VALIDATORS, None) {
-            let known = self.parsed(key.text(), item.digest, &item.bytes);
-            match &known.read {
-                Ok(found) if found.mode == Mode::Off => (),
-                Ok(found) => {
-                    if let Some(sieve) = sieve(found, &keys) {
-                        all.push(Bound { known, sieve });
+        for (key, read) in before.bindings() {
+            match &**read {
+                Ok(binding) if !binding.is_on() => (),
+                Ok(binding) => {
+                    if let Some(sieve) = sieve(binding, &keys) {
+                        all.push(Bound { binding, sieve });
                     }
                 }
                 // It was let in by a version that read it. Without it a change cannot be judged, but for
@@ -89,21 +70,17 @@ impl Validators {
         Ok(all)
     }
 
-    fn parsed(&self, key: &Arc<str>, digest: Digest, bytes: &[u8]) -> Parsed {
-        let at = (key.clone(), digest);
-        if let Some(parsed) = self.parsed.read().expect("nothing panics while it holds this lock").get(&at) {
-            return parsed.clone();
+    fn meter(&self, name: &Arc<str>) -> Arc<Meter> {
+        if let Some(meter) = self.meters.read().expect("nothing panics while it holds this lock").get(name) {
+            return meter.clone();
         }
-        let name = name_of(key);
-        let read = Binding::parse(name, bytes);
-        let image = read.as_ref().ok().map(|binding| image::name(binding.component, &binding.settings));
-        let parsed = Arc::new(Known { read, image, meter: Meter::of(name) });
-        let mut kept = self.parsed.write().expect("nothing panics while it holds this lock");
-        if kept.len() >= PARSED_MAX {
+        let meter = Arc::new(Meter::of(name));
+        let mut kept = self.meters.write().expect("nothing panics while it holds this lock");
+        if kept.len() >= METERS_MAX {
             kept.clear();
         }
-        kept.insert(at, parsed.clone());
-        parsed
+        kept.insert(name.clone(), meter.clone());
+        meter
     }
 
     /// The component, from memory or disk. From afar it takes its time, and meanwhile it is missing.
@@ -113,23 +90,22 @@ impl Validators {
 
     /// All validators' verdicts as one: every one must accept, and every one is heard.
     fn heard(&self, entry: &Entry, change: &Change, before: &State) -> Judgement {
-        let all = self.bound(change, before)?;
+        let all = Validators::bound(change, before)?;
         if all.is_empty() {
             return Ok(Verdict::accept());
         }
         let told = Told::new(entry, change, before)
             .map_err(|digest| (Fault::Missing, format!("blob {digest} is not at hand")))?;
         let mut sum = Sum::default();
-        for bound in &all {
-            let binding = bound.binding();
+        for Bound { binding, sieve } in &all {
             let judgement = match self.component(binding.component) {
                 Ok(component) => {
-                    let image = bound.known.image.and_then(|image| self.library.at_hand(image));
-                    let trial = self.library.try_prepared(&component, image.as_deref(), binding, &told, &bound.sieve);
+                    let image = self.library.at_hand(image::name(binding));
+                    let trial = self.library.try_prepared(&component, image.as_deref(), binding, &told, sieve);
                     if trial.configured_fuel >= image::WORTH_FUEL {
                         self.workshop.image(binding);
                     }
-                    bound.known.meter.seen(&trial);
+                    self.meter(&binding.name).seen(&trial);
                     trial.judgement
                 }
                 Err(Gap::Missing(why)) => Err((Fault::Missing, why)),
@@ -205,18 +181,14 @@ impl Judge for Validators {
 
     fn is_ready(&self, entry: &Entry, before: &State) -> bool {
         let Ok(change) = &entry.content else { return true };
-        if change.is_barrier() {
+        if change.is_about_rules() {
             return false;
         }
-        let at_hand = |bound: &Bound| self.library.at_hand(bound.binding().component).is_some();
-        self.bound(change, before).is_ok_and(|all| all.iter().all(at_hand))
+        let at_hand = |bound: &Bound| self.library.at_hand(bound.binding.component).is_some();
+        Validators::bound(change, before).is_ok_and(|all| all.iter().all(at_hand))
     }
 }
 
 fn unfit(name: &Arc<str>, why: String) -> Verdict {
     Verdict::Reject(Cause::Verdict, Arc::new([said(name, Severity::Error, "component", why)]))
-}
-
-fn name_of(key: &str) -> &str {
-    key.strip_prefix(VALIDATORS).unwrap_or(key)
 }

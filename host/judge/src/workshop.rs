@@ -59,7 +59,7 @@ impl Workshop {
 
     /// Orders the image of a binding, unless it is on its way or cannot be.
     pub(crate) fn image(&self, binding: &Binding) {
-        let name = image::name(binding.component, &binding.settings);
+        let name = image::name(binding);
         if !matches!(self.bench.begin(name), Begun::Now | Begun::Failed(Gap::Missing(_))) {
             return;
         }

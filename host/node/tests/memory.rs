@@ -9,6 +9,9 @@ use sluice_node::hub::Fate;
 use sluice_node::memory::{FnJudge, MemoryBlobs, MemoryLog, MemoryReports, MemoryStore, PULL_ENTRIES_MAX, accept_all};
 use sluice_node::{Host, Hub, Judge, Log, Ports, Running, conformance};
 
+/// Of all keys.
+const BINDING: &str =
+    r#"{"keys": ["**"], "component": "0000000000000000000000000000000000000000000000000000000000000000"}"#;
 const WAIT: Duration = Duration::from_secs(20);
 
 #[tokio::test]
@@ -77,7 +80,7 @@ async fn a_rejected_change_leaves_the_old_value_and_a_fault_holds_only_its_keys(
         }
     });
     let rig = rig(judge);
-    rig.log.write(&[("put:_sluice/validators/v", "{}")]);
+    rig.log.write(&[("put:_sluice/validators/v", BINDING)]);
     rig.log.write(&[("put:a", "good")]);
     let bad = rig.log.write(&[("put:a", "bad")]);
     let sick = rig.log.write(&[("put:s", "sick")]);
@@ -114,7 +117,7 @@ async fn a_slow_validator_holds_up_no_other_task_even_on_one_thread() {
         Ok(Verdict::accept())
     });
     let (log, mut state) = (Arc::new(MemoryLog::default()), State::default());
-    let bound = log.write(&[("put:_sluice/validators/v", "{}")]);
+    let bound = log.write(&[("put:_sluice/validators/v", BINDING)]);
     let binding = log.read(bound, 1).await.unwrap().remove(0);
     fold::fold(&mut state, &binding, |_, _| Verdict::accept());
     for n in 0..PULL_ENTRIES_MAX {

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use sluice_core::key::{COMPONENTS, VALIDATORS};
 use sluice_core::{Ask, Batch, Change, Item, Key, Millis, Node, Outcome, Revision, State, Step};
 
 use crate::host::{Host, settings};
+use crate::judge;
 use crate::log::Log;
 use crate::world::PULL_ENTRIES_MAX;
 
@@ -38,8 +40,8 @@ pub fn pulls_are_bounded(host: &Host, log: &Log, after: Revision) -> Law {
     holds(ahead <= most, || format!("{ahead} entries are pulled and not yet on disk"))
 }
 
-/// Validators see whole changes, no two on one key, and for each the rules and old values that the log
-/// has just before it.
+/// Validators see whole changes, no two on one key, and for each the rules that name it, the old values and all
+/// that it may look up as the log has them just before it.
 pub fn asks_are_fair(ask: &Ask, log: &Log) -> Law {
     let mut keys = BTreeSet::new();
     for entry in &ask.entries {
@@ -54,7 +56,10 @@ pub fn asks_are_fair(ask: &Ask, log: &Log) -> Law {
                 format!("{at} was judged on {key} at {}", ask.before.revision_of(key))
             })?;
         }
-        holds(rules(&ask.before).eq(rules(before)), || format!("{at} was judged under other rules"))?;
+        holds(rules(&ask.before, change).eq(rules(before, change)), || format!("{at} was judged under other rules"))?;
+        holds(looked_up(&ask.before, change).eq(looked_up(before, change)), || {
+            format!("{at} was judged while what it looks up was another")
+        })?;
     }
     Ok(())
 }
@@ -118,8 +123,21 @@ fn touches(change: &Change, key: &Key) -> bool {
     change.is_barrier() || change.keys().any(|other| other == key)
 }
 
-fn rules(state: &State) -> impl Iterator<Item = (&Key, &Item)> {
-    state.range("_sluice/", None)
+/// The bindings that judge a change: their names and their documents, which are the same or not.
+fn rules<'s>(state: &'s State, change: &'s Change) -> impl Iterator<Item = (&'s str, Option<&'s Item>)> {
+    let item = |name: &str| state.find(format!("{VALIDATORS}{name}").as_bytes());
+    judge::bound(state, change).map(move |binding| (&*binding.name, item(&binding.name)))
+}
+
+/// All that may be looked up to judge a change.
+fn looked_up<'s>(state: &'s State, change: &'s Change) -> impl Iterator<Item = (&'s Key, &'s Item)> {
+    let binds = change.edits.iter().any(|edit| edit.key.as_str().starts_with(VALIDATORS));
+    let is_read = move |key: &Key| {
+        let segments: Vec<&str> = key.as_str().split('/').collect();
+        (binds && key.as_str().starts_with(COMPONENTS))
+            || judge::bound(state, change).any(|binding| binding.reads.matches(&segments))
+    };
+    state.range("", None).filter(move |(key, _)| is_read(key))
 }
 
 fn is_same(a: Option<&Item>, b: Option<&Item>) -> bool {

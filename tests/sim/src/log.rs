@@ -17,7 +17,7 @@ pub struct Line {
     pub entry: Arc<Entry>,
     /// Its outcome.
     pub outcome: Outcome,
-    /// Whether a verdict was asked for.
+    /// Whether a verdict was asked for that may differ from plain acceptance.
     pub is_judged: bool,
 }
 
@@ -44,7 +44,7 @@ impl Log {
         let mut state = self.tip().clone();
         let mut is_judged = false;
         let outcome = fold::fold(&mut state, &filled, |before, change| {
-            is_judged = true;
+            is_judged = change.is_about_rules() || judge::bound(before, change).next().is_some();
             judge::judge(before, change)
         });
         self.states.push(state);

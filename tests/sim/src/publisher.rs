@@ -4,8 +4,9 @@ use bytes::Bytes;
 use fastrand::Rng;
 use sluice_core::{Key, Millis, Revision};
 
-use crate::judge::{BROKEN, RULES};
+use crate::judge::{COMPONENT, RULES, WITHDRAWN};
 use crate::log::{Fields, Log};
+use crate::weather::Bug;
 
 /// What publishers write to. A history uses the first few, so that publishers get in each other's way, or
 /// all, so that much is judged at once.
@@ -31,25 +32,30 @@ const KEYS: [&str; 16] = [
 /// Words that sort differently and that rules like or dislike.
 const WORDS: [&str; 6] = ["bad", "low", "middling", "up", "very long indeed", ""];
 
+/// Which keys a binding may name.
+const GLOBS: [&str; 6] = ["**", "*", "shop/*", "a", "c/d/*", "z"];
+
 /// What all publishers of a history have in common.
 pub struct Habits {
     /// How many keys they write to.
     keys: usize,
     /// Numbers the token used last, which is as likely used again as followed by a fresh one.
     token: u32,
+    /// Whether bindings declare what their rules look up.
+    declares: bool,
 }
 
 impl Habits {
     /// The habits of a seed.
-    pub fn of(rng: &mut Rng) -> Habits {
-        Habits { keys: rng.usize(4..=KEYS.len()), token: 0 }
+    pub fn of(rng: &mut Rng, bug: Bug) -> Habits {
+        Habits { keys: rng.usize(4..=KEYS.len()), token: 0, declares: bug != Bug::ReadsUndeclared }
     }
 }
 
 /// The fields of the next entry. What it says depends on the seed and on what is current now; blobs it
 /// names are stored, some of them late.
 pub fn next(rng: &mut Rng, log: &mut Log, now: Millis, habits: &mut Habits) -> Fields {
-    let mut draft = Draft { fields: Vec::new(), rng, log, now, keys: habits.keys };
+    let mut draft = Draft { fields: Vec::new(), rng, log, now, keys: habits.keys, declares: habits.declares };
     match draft.rng.u8(0..100) {
         0..14 => draft.rules(),
         14..22 => draft.mistake(),
@@ -72,6 +78,7 @@ struct Draft<'a> {
     log: &'a mut Log,
     now: Millis,
     keys: usize,
+    declares: bool,
 }
 
 impl Draft<'_> {
@@ -104,8 +111,11 @@ impl Draft<'_> {
     }
 
     fn blob(&mut self, key: &str, value: String) {
+        self.stored(key, Bytes::from(value.repeat(2)));
+    }
+
+    fn stored(&mut self, key: &str, bytes: Bytes) {
         let late_ms = *pick(self.rng, &[0, 0, 0, 300, 2_000]);
-        let bytes = Bytes::from(value.repeat(2));
         let digest = self.log.store(bytes.clone(), self.now + late_ms);
         self.field(&format!("put-blob:{key}"), format!("{digest} {}", bytes.len()).as_bytes());
     }
@@ -121,17 +131,35 @@ impl Draft<'_> {
     /// The rules themselves change, sometimes together with a value.
     fn rules(&mut self) {
         let name = format!("_sluice/validators/{}", pick(self.rng, &["v", "w"]));
-        match self.rng.u8(0..8) {
-            0 => self.field(&format!("put:{name}"), BROKEN.as_bytes()),
-            1 | 2 => self.field(&format!("del:{name}"), b""),
+        let component = format!("_sluice/components/{}", pick(self.rng, &COMPONENT));
+        match self.rng.u8(0..16) {
+            0 => self.field(&format!("put:{name}"), b"no binding"),
+            1..4 => self.field(&format!("del:{name}"), b""),
+            4 => self.field("put:_sluice/policy", b"any"),
+            5 => self.field(&format!("put:{component}"), WITHDRAWN.as_bytes()),
+            6 => self.field(&format!("del:{component}"), b""),
+            7 => {
+                let binding = self.binding();
+                self.stored(&name, Bytes::from(binding));
+            }
             _ => {
-                let rule = pick(self.rng, &RULES);
-                self.field(&format!("put:{name}"), rule.as_bytes());
+                let binding = self.binding();
+                self.field(&format!("put:{name}"), binding.as_bytes());
             }
         }
         if self.rng.u8(0..4) == 0 {
             self.edit(KEYS[0]);
         }
+    }
+
+    fn binding(&mut self) -> String {
+        let (rule, reads) = pick(self.rng, &RULES);
+        let (keys, component) = (pick(self.rng, &GLOBS), pick(self.rng, &COMPONENT));
+        let mode = pick(self.rng, &["enforce", "enforce", "enforce", "off"]);
+        let reads = if reads.is_empty() || !self.declares { String::new() } else { format!("\"{reads}\"") };
+        format!(
+            r#"{{"keys":["{keys}"],"reads":[{reads}],"component":"{component}","settings":"{rule}","mode":"{mode}"}}"#
+        )
     }
 
     fn mistake(&mut self) {

@@ -27,10 +27,12 @@ pub enum Bug {
     EarlyAnswer,
     /// An answer of the log leaves out an entry.
     EntrySkipped,
+    /// Bindings do not declare what their rules look up, so nobody waits for it.
+    ReadsUndeclared,
 }
 
 /// The bugs that can be planted.
-pub const PLANTED: [Bug; 8] = [
+pub const PLANTED: [Bug; 9] = [
     Bug::InstallBeforePersist,
     Bug::StaleVerdict,
     Bug::RetryLost,
@@ -39,6 +41,7 @@ pub const PLANTED: [Bug; 8] = [
     Bug::FaultAccepted,
     Bug::EarlyAnswer,
     Bug::EntrySkipped,
+    Bug::ReadsUndeclared,
 ];
 
 /// How likely each fault is. Every seed leaves some of them out altogether, for a fault that always

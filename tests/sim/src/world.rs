@@ -61,7 +61,7 @@ impl World {
         };
         let hosts = (0..count).map(|_| Host::default()).collect();
         let (log, tally, now) = (Log::default(), Tally::default(), Millis(0));
-        let (agenda, habits) = (BTreeMap::new(), Habits::of(&mut rng));
+        let (agenda, habits) = (BTreeMap::new(), Habits::of(&mut rng, run.bug));
         World { run, rng, now, weather, log, hosts, tally, agenda, numbers: 0, to_publish, habits, trace }
     }
 

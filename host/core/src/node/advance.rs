@@ -32,16 +32,17 @@ impl Node {
 
     /// Folds from the front of the line until an entry has to wait.
     fn advance_line(&mut self, now: Millis) {
-        let mut aside = Touched::default();
-        self.held.values().for_each(|waiting| aside.add(&waiting.entry));
-        while let Some(front) = self.line.front() {
-            let is_behind = !front.is_refused(&self.state) && aside.blocks(&front.entry);
+        let mut aside = self.aside();
+        while let Some(front) = self.line.front_mut() {
+            let reach = front.reach(&self.state);
+            let waits = || aside.blocks(&front.entry, &reach) || aside.keeps(&front.entry, &reach);
+            let is_behind = !front.is_refused(&self.state) && waits();
             let need = if is_behind { Need::Rest } else { front.need(&self.state, false, now) };
             match need {
                 Need::Outcome(verdict) => self.fold_front(verdict),
                 Need::Rest if self.held.len() < self.settings.held_max => {
                     let waiting = self.pop_front();
-                    aside.add(&waiting.entry);
+                    aside.add(&waiting.entry, &reach);
                     self.hold(now, waiting);
                 }
                 Need::Rest | Need::Answer => return,
@@ -72,21 +73,20 @@ impl Node {
         }
     }
 
-    /// Asks for blobs and verdicts of entries behind the front that have no key in common with an open one,
-    /// as far ahead as their blobs fit into the line's bytes.
+    /// Asks for blobs and verdicts of entries behind the front that depend on no open one, as far ahead as their
+    /// blobs fit into the line's bytes.
     fn scan_ahead(&mut self, now: Millis) {
-        let mut aside = Touched::default();
-        self.held.values().for_each(|waiting| aside.add(&waiting.entry));
+        let aside = self.aside();
         while let Some(next) = self.line.get_mut(self.scanned) {
-            let bytes = next.entry.bytes();
+            let (bytes, reach) = (next.entry.bytes(), next.reach(&self.state));
             let has_room = self.scanned == 0 || self.scanned_bytes + bytes <= self.settings.line_bytes_max;
-            if !has_room || self.touched.blocks(&next.entry) {
+            if !has_room || self.touched.blocks(&next.entry, &reach) {
                 return;
             }
-            self.touched.add(&next.entry);
+            self.touched.add(&next.entry, &reach);
             self.scanned += 1;
             self.scanned_bytes += bytes;
-            if next.is_refused(&self.state) || aside.blocks(&next.entry) {
+            if next.is_refused(&self.state) || aside.blocks(&next.entry, &reach) {
                 continue;
             }
             let need = next.need(&self.state, false, now);
@@ -95,21 +95,48 @@ impl Node {
         }
     }
 
-    /// Tries again what stepped aside, oldest first; what shares a key with an open one waits behind it.
+    /// Entries that stepped aside, with what they reach now.
+    fn aside(&mut self) -> Touched {
+        let mut aside = Touched::default();
+        for waiting in self.held.values_mut() {
+            let reach = waiting.reach(&self.state);
+            aside.add(&waiting.entry, &reach);
+        }
+        aside
+    }
+
+    /// Counts what has been looked at ahead once more, because what it reaches has changed.
+    ///
+    /// Folding in order never makes that necessary: what a change of a binding concerns is not looked at before it is
+    /// folded. But behind one that stepped aside the scan goes on, and then it is released.
+    pub(super) fn recount(&mut self) {
+        self.touched = Touched::default();
+        for waiting in self.line.iter_mut().take(self.scanned) {
+            let reach = waiting.reach(&self.state);
+            self.touched.add(&waiting.entry, &reach);
+        }
+    }
+
+    /// Tries again what stepped aside, oldest first; what an open one keeps from being judged or settled waits.
     fn advance_held(&mut self, now: Millis) {
         let mut open = Touched::default();
         let revisions: Vec<Revision> = self.held.keys().copied().collect();
         for revision in revisions {
             let Some(waiting) = self.held.get_mut(&revision) else { continue };
-            let need = match open.blocks(&waiting.entry) {
-                true => Need::Rest,
+            let reach = waiting.reach(&self.state);
+            let need = match open.blocks(&waiting.entry, &reach) || open.keeps(&waiting.entry, &reach) {
+                // It may have been asked before the one in its way stepped aside too.
+                true => {
+                    waiting.wait_for_turn(now);
+                    Need::Rest
+                }
                 false => waiting.need(&self.state, true, now),
             };
             match need {
                 Need::Outcome(verdict) => self.release(now, revision, verdict),
                 Need::Blobs | Need::Verdict | Need::Answer | Need::Rest => {
                     let until = now + self.settings.answer_wait_ms;
-                    open.add(&waiting.entry);
+                    open.add(&waiting.entry, &reach);
                     ask(waiting, need, until, &mut self.asks, &mut self.effects);
                 }
             }
@@ -123,7 +150,9 @@ impl Node {
         self.push_step(Step::Folded(Settled { entry, verdict, outcome }));
     }
 
-    fn hold(&mut self, now: Millis, waiting: Waiting) {
+    fn hold(&mut self, now: Millis, mut waiting: Waiting) {
+        // What was asked before the one in its way stepped aside may be due just now.
+        waiting.wait_for_turn(now);
         fold::hold(&mut self.state, &waiting.entry);
         self.push_step(Step::Held(waiting.entry.clone()));
         self.held.insert(waiting.entry.revision, waiting);
@@ -132,7 +161,11 @@ impl Node {
 
     fn release(&mut self, now: Millis, revision: Revision, verdict: Option<Verdict>) {
         let Some(Waiting { entry, .. }) = self.held.remove(&revision) else { return };
+        let bindings = self.state.bindings().clone();
         let outcome = fold::release(&mut self.state, &entry, verdict.clone());
+        if !self.state.bindings().ptr_eq(&bindings) {
+            self.recount();
+        }
         self.push_step(Step::Released(Settled { entry, verdict, outcome }));
         self.alarm(now);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use proptest::prelude::{Strategy, proptest};
 
-use super::table::{bound, settings};
+use super::table::{binding, bound_to, settings};
 use crate::change::BlobRef;
 use crate::digest::Digest;
 use crate::effect::{Event, Judged, Lost, Millis};
@@ -31,7 +31,10 @@ fn entry(ms: u64, kind: u16) -> Arc<Entry> {
     let mut fields = vec![match kind / 3 % 6 {
         0 => (text(&format!("put-blob:{key}")), text(&blob)),
         1 => (text(&format!("del:{key}")), text("")),
-        2 if kind.is_multiple_of(2) => (text("put:_sluice/validators/v"), text("1")),
+        2 if kind.is_multiple_of(2) => {
+            (text("put:_sluice/validators/v"), text(&binding(["a", "*"][kind as usize / 6 % 2], "b")))
+        }
+        3 if kind.is_multiple_of(2) => (text("put-blob:_sluice/validators/w"), text(&blob)),
         _ => (text(&format!("put:{key}")), text("1")),
     }];
     match kind / 18 % 5 {
@@ -84,7 +87,7 @@ proptest! {
     fn no_order_of_events_panics_or_spins(tosses in tosses(), kinds in proptest::collection::vec(0..540u16, LOG as usize), stop in 0..400usize) {
         let log: Vec<Arc<Entry>> = kinds.iter().zip(1..).map(|(kind, ms)| entry(ms, *kind)).collect();
         let mut now = Millis(0);
-        let (mut node, mut effects) = Node::start(settings(), bound(), now);
+        let (mut node, mut effects) = Node::start(settings(), bound_to(&binding("a", "c")), now);
         for (step, (toss, pause_ms)) in tosses.into_iter().enumerate() {
             let event = if step == stop { Event::Stop } else { event(toss, &log) };
             let served = node.served().index;

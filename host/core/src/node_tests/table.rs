@@ -1,7 +1,8 @@
 //! A node on a table: scripts go in line by line, and what it asks for comes out.
 //!
 //! ```text
-//! log 3 put:a=1 token=t     there is an entry 3-0 with these fields
+//! log 3 put:a=1 token=t     there is an entry 3-0 with these fields; bind:w=app/*<tls/* binds w to app/*, and it may
+//!                           look up tls/*; bind-blob:w=… does so by a blob, which fetched-bind brings
 //! pulled 0: 1 2 3           the log answers the pull behind 0 with entries 1, 2 and 3; or `pulled 0: lost`
 //! judged 1 2: accept        the validators answer; also reject, fault, and `other` for another entry's digest
 //! fetched pear: pear        the blob named after these bytes comes, with these bytes; or `lost`
@@ -51,9 +52,20 @@ pub fn settings() -> Settings {
     }
 }
 
-/// A state in which one validator is bound, so that verdicts are asked for.
+/// A state in which one validator is bound to all keys, so that verdicts are asked for.
 pub fn bound() -> State {
-    let bytes = Bytes::from_static(b"{}");
+    bound_to(&binding("**", ""))
+}
+
+/// A binding to the keys of one glob that may look up those of another; none if that is empty.
+pub fn binding(keys: &str, reads: &str) -> String {
+    let reads = if reads.is_empty() { String::new() } else { format!("\"{reads}\"") };
+    format!(r#"{{"keys":["{keys}"],"reads":[{reads}],"component":"{}"}}"#, Digest::ZERO)
+}
+
+/// A state in which this document is bound as `v`.
+pub fn bound_to(document: &str) -> State {
+    let bytes = Bytes::copy_from_slice(document.as_bytes());
     let item = Item { revision: Revision::ZERO, media: Media::BYTES, digest: Digest::of(&bytes), bytes };
     let mut state = State::default();
     state.set(&Key::parse(b"_sluice/validators/v").unwrap(), Some(item));
@@ -94,6 +106,7 @@ impl Table {
             "pulled" => Event::Pulled { after: revision(object), result: self.pulled(answer) },
             "judged" => Event::Judged(object.split(' ').map(|name| self.judged(name, answer)).collect()),
             "fetched" => Event::Fetched { blob: blob(object), result: bytes(answer) },
+            "fetched-bind" => Event::Fetched { blob: blob(&written(object)), result: Ok(Bytes::from(written(object))) },
             "persisted" => Event::Persisted { number: number(object), result: bytes(answer).map(drop) },
             "reported" => Event::Reported,
             "tick" => Event::Tick,
@@ -107,11 +120,14 @@ impl Table {
     fn append(&mut self, rest: &str) -> String {
         let (ms, fields) = rest.split_once(' ').unwrap();
         let fields = fields.split(' ').map(|field| field.split_once('=').unwrap_or((field, "")));
-        let fields = fields.map(|(name, value)| match name.starts_with("put-blob:") {
-            true => (name, format!("{} {}", Digest::of(value.as_bytes()), value.len())),
-            false => (name, value.to_owned()),
+        let blob = |value: &str| format!("{} {}", Digest::of(value.as_bytes()), value.len());
+        let fields = fields.map(|(name, value)| match name.split_once(':') {
+            Some(("put-blob", _)) => (name.to_owned(), blob(value)),
+            Some(("bind", of)) => (format!("put:_sluice/validators/{of}"), written(value)),
+            Some(("bind-blob", of)) => (format!("put-blob:_sluice/validators/{of}"), blob(&written(value))),
+            Some(_) | None => (name.to_owned(), value.to_owned()),
         });
-        let fields = fields.map(|(name, value)| (Bytes::copy_from_slice(name.as_bytes()), Bytes::from(value)));
+        let fields = fields.map(|(name, value)| (Bytes::from(name), Bytes::from(value)));
         self.log.insert(number(ms), Arc::new(Entry::read(revision(ms), fields.collect())));
         String::new()
     }
@@ -185,6 +201,12 @@ fn shown_batch(batch: &Batch) -> String {
         Step::Released(settled) => format!("{} released {}", settled.entry.revision.ms, class(&settled.outcome)),
     });
     format!("#{}: {}", batch.number, steps.collect::<Vec<_>>().join(", "))
+}
+
+/// The document of `app/*<tls/*`.
+pub fn written(text: &str) -> String {
+    let (keys, reads) = text.split_once('<').unwrap_or((text, ""));
+    binding(keys, reads)
 }
 
 pub fn revision(text: &str) -> Revision {
