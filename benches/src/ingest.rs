@@ -106,7 +106,9 @@ pub async fn bind_bounds(host: &Local) -> Result<Revision> {
     let binding = serde_json::json!({
         "keys": ["tenant-*/**"], "component": blob.digest.to_string(), "settings": serde_json::from_str::<serde_json::Value>(SETTINGS)?,
     });
-    let fields = vec![("put:_sluice/validators/bounds".into(), binding.to_string().into())];
+    let announcement = format!("put:_sluice/components/{}", blob.digest);
+    let fields =
+        vec![(announcement.into(), "{}".into()), ("put:_sluice/validators/bounds".into(), binding.to_string().into())];
     let revision = host.redis.append(fields).await?;
     Ok(revision)
 }

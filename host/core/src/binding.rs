@@ -32,19 +32,6 @@ pub struct Binding {
     pub limits: Limits,
     /// What its verdicts do.
     pub mode: Mode,
-    /// What becomes of a change while its component is not to be had.
-    pub on_missing: OnMissing,
-}
-
-/// What becomes of a change whose validator's component is not to be had.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnMissing {
-    /// It waits, and holds its keys.
-    #[default]
-    Hold,
-    /// It is refused.
-    Refuse,
 }
 
 /// What a binding's verdicts do.
@@ -82,8 +69,6 @@ struct Written {
     limits: Limits,
     #[serde(default)]
     mode: Mode,
-    #[serde(default)]
-    on_missing: OnMissing,
 }
 
 impl Binding {
@@ -121,7 +106,6 @@ impl Binding {
             settings,
             limits: written.limits,
             mode: written.mode,
-            on_missing: written.on_missing,
         })
     }
 
@@ -158,19 +142,19 @@ mod tests {
         let text = format!(r#"{{"keys": ["app/**"], "component": "{DIGEST}"}}"#);
         let binding = Binding::parse("v", text.as_bytes()).unwrap();
         assert_eq!((binding.settings.as_str(), binding.limits), ("null", Limits::DEFAULT));
-        assert_eq!((binding.mode, binding.on_missing, binding.reads.len()), (Mode::Enforce, OnMissing::Hold, 0));
+        assert_eq!((binding.mode, binding.reads.len()), (Mode::Enforce, 0));
         assert!(binding.names(&["app", "limits"]) && !binding.names(&["web"]));
     }
 
     #[test]
     fn what_may_be_looked_up_is_declared() {
         let text = format!(
-            r#"{{"keys": ["app/*"], "reads": ["tls/*", "regions"], "component": "{DIGEST}", "on_missing": "refuse",
+            r#"{{"keys": ["app/*"], "reads": ["tls/*", "regions"], "component": "{DIGEST}",
                 "limits": {{"log_lines": 0}}}}"#
         );
         let binding = Binding::parse("v", text.as_bytes()).unwrap();
         assert!(binding.reads.matches(&["tls", "a"]) && !binding.reads.matches(&["app", "a"]));
-        assert_eq!((binding.on_missing, binding.limits.log_lines), (OnMissing::Refuse, 0));
+        assert_eq!(binding.limits.log_lines, 0);
     }
 
     #[test]
@@ -187,7 +171,6 @@ mod tests {
             (whole(r#", "reads": ["b", "_sluice/validators/*"]"#), "/reads/1", "cannot be looked up"),
             (whole(r#", "reads": ["b", "c", "d/"]"#), "/reads/2", "empty segment"),
             (whole(&format!(r#", "reads": [{}"b"]"#, r#""a", "#.repeat(256))), "/reads", "give at most 256"),
-            (whole(r#", "on_missing": "wait""#), "", "expected `hold` or `refuse`"),
             (r#"{"keys": [], "component": ""}"#.into(), "/keys", "0 globs"),
             (r#"{"keys": ["a", "b//c"], "component": ""}"#.into(), "/keys/1", "empty segment"),
             (r#"{"keys": ["a"], "component": "aa"}"#.into(), "/component", "64 hex digits"),

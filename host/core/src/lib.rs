@@ -34,7 +34,7 @@ pub mod trie;
 pub mod verdict;
 mod wait;
 
-pub use binding::{Binding, BindingError, Mode, OnMissing};
+pub use binding::{Binding, BindingError, Mode};
 pub use change::{Action, BlobRef, Change, Content, Edit, Put};
 pub use digest::Digest;
 pub use effect::{Ask, Batch, Effect, Event, Held, Judged, Lost, Millis, Remark, Settled, Standing, Step};

@@ -98,6 +98,10 @@ fn wide(change: &Change, bindings: &Bindings) -> Wide {
         }
     }
     for edit in &change.edits {
+        // Whether a component is bound decides whether it may be withdrawn.
+        if edit.key.as_str().starts_with(COMPONENTS) && edit.action == Action::Delete {
+            wide.reads.push(Extent::Under(VALIDATORS));
+        }
         if let Some(name) = edit.key.as_str().strip_prefix(VALIDATORS) {
             // Whether a component has been announced decides whether its binding is let in.
             wide.reads.push(Extent::Under(COMPONENTS));

@@ -56,6 +56,12 @@ fn an_entry_reads_what_the_bindings_that_name_it_may_look_up() {
 }
 
 #[test]
+fn whether_a_component_may_be_withdrawn_depends_on_what_is_bound() {
+    check("del:_sluice/components/aa", &State::default(), &["under _sluice/validators/"], &[]);
+    check("put:_sluice/components/aa={}", &State::default(), &[], &[]);
+}
+
+#[test]
 fn a_change_of_a_binding_governs_what_it_named_and_what_it_will_name() {
     let state = state(&["bind:v=a/*<b/*"]);
     check("bind:v=c<d", &state, &["under _sluice/components/"], &["c", "a/*"]);

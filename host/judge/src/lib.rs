@@ -32,7 +32,7 @@ pub use inspection::{Description, Inspection};
 pub use journal::{Journal, Level, Line};
 pub use library::{COMPONENT_BYTES_MAX, Library, Settings, Unfit};
 pub use run::Cost;
-pub use sluice_core::{Binding, BindingError, Glob, GlobError, Limits, Mode, OnMissing};
+pub use sluice_core::{Binding, BindingError, Glob, GlobError, Limits, Mode};
 pub use trial::Trial;
 pub use validators::Validators;
 pub use wrap::wrapped;

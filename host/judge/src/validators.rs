@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
-use sluice_core::key::VALIDATORS;
-use sluice_core::{Action, Binding, Cause, Change, Digest, Entry, Fault, Finding, Mode, Severity, State, Verdict};
+use sluice_core::{Binding, Cause, Change, Digest, Entry, Fault, Finding, Mode, Severity, State, Verdict};
 use sluice_node::{Blobs, Judge, Judgement};
 use tokio::runtime::Handle;
 
@@ -23,6 +22,7 @@ const METERS_MAX: usize = 4096;
 pub struct Validators {
     pub(crate) library: Arc<Library>,
     workshop: Workshop,
+    is_patient: bool,
     meters: RwLock<HashMap<Arc<str>, Arc<Meter>>>,
 }
 
@@ -37,7 +37,12 @@ impl Validators {
     pub fn new(library: Library, blobs: Arc<dyn Blobs>, runtime: Handle) -> Validators {
         let library = Arc::new(library);
         let workshop = Workshop::new(library.clone(), blobs, runtime);
-        Validators { library, workshop, meters: RwLock::default() }
+        Validators { library, workshop, is_patient: false, meters: RwLock::default() }
+    }
+
+    /// The same, but waits for components that are not at hand: for commands, which serve nobody meanwhile.
+    pub fn patient(self) -> Validators {
+        Validators { is_patient: true, ..self }
     }
 
     /// Waits until every component that was asked for so far is compiled, or cannot be had. For tests and
@@ -85,7 +90,16 @@ impl Validators {
 
     /// The component, from memory or disk. From afar it takes its time, and meanwhile it is missing.
     pub(crate) fn component(&self, digest: Digest) -> Result<Arc<Prepared>, Gap> {
-        self.library.find(digest).ok_or_else(|| self.workshop.component(digest))
+        if let Some(prepared) = self.library.find(digest) {
+            return Ok(prepared);
+        }
+        match self.workshop.component(digest) {
+            Gap::Missing(_) if self.is_patient => {
+                self.workshop.wait();
+                self.library.find(digest).ok_or_else(|| self.workshop.component(digest))
+            }
+            gap => Err(gap),
+        }
     }
 
     /// All validators' verdicts as one: every one must accept, and every one is heard.
@@ -169,13 +183,13 @@ impl Sum {
 impl Judge for Validators {
     fn judge(&self, entry: &Entry, before: &State) -> Judgement {
         let Ok(change) = &entry.content else { return Ok(Verdict::accept()) };
-        let mut sum = Sum::default();
-        for edit in &change.edits {
-            if let (Action::Put(put), Some(name)) = (&edit.action, edit.key.as_str().strip_prefix(VALIDATORS)) {
-                sum.add(self.judge_binding(&edit.key, name, put)?);
-            }
+        let heard = self.heard(entry, change, before)?;
+        if !change.is_about_rules() {
+            return Ok(heard);
         }
-        sum.add(self.heard(entry, change, before)?);
+        let mut sum = Sum::default();
+        sum.add(self.admitted(change, before)?);
+        sum.add(heard);
         Ok(sum.verdict())
     }
 

@@ -64,8 +64,13 @@ impl Rig {
 
     fn bind(&mut self, name: &str, component: &'static [u8], rest: &str) {
         self.push(component);
-        self.publish(&[(&format!("put:_sluice/validators/{name}"), &document(component, rest))]);
+        let binding = format!("put:_sluice/validators/{name}");
+        self.publish(&[(&announcement(component), "{}"), (&binding, &document(component, rest))]);
     }
+}
+
+fn announcement(component: &[u8]) -> String {
+    format!("put:_sluice/components/{}", Digest::of(component))
 }
 
 fn document(component: &[u8], rest: &str) -> String {
@@ -124,7 +129,9 @@ fn a_binding_that_cannot_work_is_refused_where_it_is_wrong() {
         (document(clock, r#""keys": ["a"]"#), "component", "/component"),
         (document(BOUNDS, r#""keys": ["a"], "settings": {"/max": "many"}"#), "settings", "/settings/~1max"),
     ] {
-        let (cause, findings) = rejected(rig.judge(&[("put:_sluice/validators/v", &text)]));
+        let all = [BOUNDS, b"hello", clock].map(announcement);
+        let [bounds, hello, clock] = [&all[0], &all[1], &all[2]].map(|field| (field.as_str(), "{}"));
+        let (cause, findings) = rejected(rig.judge(&[("put:_sluice/validators/v", &text), bounds, hello, clock]));
         let found = (cause, &*findings[0].code, findings[0].pointer.as_deref());
         assert_eq!(found, (Cause::Verdict, code, Some(pointer)), "{findings:?}");
         assert_eq!(findings[0].key.as_ref().unwrap().as_str(), "_sluice/validators/v");
@@ -134,11 +141,36 @@ fn a_binding_that_cannot_work_is_refused_where_it_is_wrong() {
 #[test]
 fn a_component_out_of_reach_is_a_fault_until_it_comes() {
     let rig = Rig::new(None);
-    let binding = [("put:_sluice/validators/v", document(BOUNDS, LIMITS))];
-    let binding = [(binding[0].0, binding[0].1.as_str())];
+    let (announcement, document) = (announcement(BOUNDS), document(BOUNDS, LIMITS));
+    let binding = [("put:_sluice/validators/v", document.as_str()), (&announcement, "{}")];
     assert!(matches!(rig.judge(&binding), Err((Fault::Missing, _))));
     rig.push(BOUNDS);
     assert_eq!(rig.judge(&binding), Ok(Verdict::accept()));
+}
+
+#[test]
+fn a_component_that_nobody_announced_is_refused_at_once() {
+    let mut rig = Rig::new(None);
+    rig.push(BOUNDS);
+    let document = document(BOUNDS, LIMITS);
+    let (_, findings) = rejected(rig.judge(&[("put:_sluice/validators/v", &document)]));
+    assert_eq!((&*findings[0].code, findings[0].pointer.as_deref()), ("component", Some("/component")));
+    assert!(findings[0].message.contains("was not announced"), "{findings:?}");
+    rig.publish(&[(&announcement(BOUNDS), "{}")]);
+    rig.publish(&[("put:_sluice/validators/v", &document)]);
+    let (_, findings) = rejected(rig.judge(&[("put:_sluice/components/bounds", "{}")]));
+    assert!(findings[0].message.contains("64 hex digits"), "{findings:?}");
+}
+
+#[test]
+fn a_component_that_is_bound_stays_announced() {
+    let mut rig = Rig::new(None);
+    rig.bind("limits", BOUNDS, LIMITS);
+    let withdrawal = announcement(BOUNDS).replace("put:", "del:");
+    let (_, findings) = rejected(rig.judge(&[(&withdrawal, "")]));
+    assert_eq!(&*findings[0].code, "in-use");
+    rejected(rig.judge(&[(&withdrawal, ""), ("put:_sluice/validators/limits", &document(BOUNDS, LIMITS))]));
+    rig.publish(&[(&withdrawal, ""), ("del:_sluice/validators/limits", "")]);
 }
 
 #[test]

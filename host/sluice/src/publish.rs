@@ -42,16 +42,7 @@ async fn append(context: &Context, space: &Space, draft: Draft, args: &PublishAr
         let (revision, outcome) = judged_here(space, &draft).await?;
         return Told::of(&outcome).print(context, Some(revision), "dry run: nothing was appended");
     }
-    for (blob, bytes) in draft.blobs {
-        let stored = space.redis.store(bytes).await.map_err(|lost| away(lost.0))?;
-        anyhow::ensure!(stored == blob, "blob {} was stored as {}", blob.digest, stored.digest);
-    }
-    let token = draft.token;
-    let revision = space.redis.append(draft.fields).await.map_err(|error| match error {
-        // Nobody can tell whether it was appended; with the same token a retry is the same change.
-        AppendError::Away(_) => away(format!("{error}: retry with --token {token}")),
-        AppendError::Refused(_) => anyhow::Error::new(error),
-    })?;
+    let revision = appended(space, draft).await?;
     in_time(context, revision, async |so_far| {
         let reports = async || Ok(space.redis.reports().await.map_err(|lost| away(lost.0))?);
         let reports = gathered(reports, revision, args.wait, so_far).await?;
@@ -62,6 +53,20 @@ async fn append(context: &Context, space: &Space, draft: Draft, args: &PublishAr
         told.print(context, Some(revision), &shared(&reports, revision))
     })
     .await
+}
+
+/// Publishes without waiting for what becomes of it.
+pub async fn appended(space: &Space, draft: Draft) -> Result<Revision> {
+    for (blob, bytes) in draft.blobs {
+        let stored = space.redis.store(bytes).await.map_err(|lost| away(lost.0))?;
+        anyhow::ensure!(stored == blob, "blob {} was stored as {}", blob.digest, stored.digest);
+    }
+    let token = draft.token;
+    space.redis.append(draft.fields).await.map_err(|error| match error {
+        // Nobody can tell whether it was appended; with the same token a retry is the same change.
+        AppendError::Away(_) => away(format!("{error}: retry with --token {token}")),
+        AppendError::Refused(_) => anyhow::Error::new(error),
+    })
 }
 
 /// Runs what follows an append. From there on the change is in the log, whatever happens: no failure may

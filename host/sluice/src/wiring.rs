@@ -40,7 +40,7 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
     let address = listener.local_addr()?;
     let (store, state) = open_store(settings)?;
     let redis = Arc::new(Redis::new(redis_settings(&settings.redis, &settings.space)?).map_err(usage)?);
-    let judge = judge(settings.cache.clone(), redis.clone())?;
+    let judge = Arc::new(judge(settings.cache.clone(), redis.clone())?);
     let hub = Arc::new(Hub::new(state.clone()));
     let ports = Ports {
         log: redis.clone(),
@@ -154,12 +154,12 @@ pub fn redis(reach: &Reach) -> Result<Redis> {
 
 /// The judge of commands: the hosts' own, with a cache in the user's folder.
 pub fn local_judge(blobs: Arc<dyn Blobs>) -> Result<Arc<dyn Judge>> {
-    judge(settings::cache_folder().join("validators"), blobs)
+    Ok(Arc::new(judge(settings::cache_folder().join("validators"), blobs)?.patient()))
 }
 
-fn judge(cache: std::path::PathBuf, blobs: Arc<dyn Blobs>) -> Result<Arc<dyn Judge>> {
+fn judge(cache: std::path::PathBuf, blobs: Arc<dyn Blobs>) -> Result<Validators> {
     let shown = cache.display().to_string();
     let library = Library::open(&sluice_judge::Settings { cache: Some(cache), ..sluice_judge::Settings::default() });
     let library = library.with_context(|| format!("cannot set up the validators, whose cache is {shown}"))?;
-    Ok(Arc::new(Validators::new(library, blobs, tokio::runtime::Handle::current())))
+    Ok(Validators::new(library, blobs, tokio::runtime::Handle::current()))
 }

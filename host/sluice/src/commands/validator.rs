@@ -16,8 +16,10 @@ use anyhow::{Context as _, Result};
 use serde_json::{Map, json};
 use sluice_core::Digest;
 
-use crate::cli::{Form, ValidatorVerb};
+use crate::cli::{Form, PublishArgs, ValidatorVerb};
+use crate::draft::Draft;
 use crate::exit::Ended;
+use crate::publish;
 use crate::space::Context;
 use component::Component;
 
@@ -40,6 +42,7 @@ async fn push(context: &Context, text: &str) -> Result<Ended> {
     let space = context.space()?;
     let component = Component::find(text, &space).await?;
     component.store(&space).await?;
+    publish::appended(&space, Draft::new(&[component.announcement()?], &[], &PublishArgs::default())?).await?;
     match context.output.form() {
         // The digest alone, as the next command wants it.
         Form::Table | Form::Wide | Form::Name => context.output.line(&component.digest.to_string())?,

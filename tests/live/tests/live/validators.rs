@@ -93,6 +93,7 @@ fn a_binding_that_cannot_work_is_refused_and_the_old_one_stays() -> Result<()> {
     for (binding, part) in [
         ("{".to_owned(), "EOF"),
         (document("{}", "beef"), "64 hex digits"),
+        (document("{}", &"beef".repeat(16)), "was not announced"),
         (document("{}", digest.trim()), "schema"),
         (document(r#"{"schema": {"type": 7}}"#, digest.trim()), "schema"),
     ] {
@@ -221,7 +222,11 @@ fn components_can_be_listed_looked_into_and_tried() -> Result<()> {
     let digest = fleet.sluice.ok(&["validator", "push", "bounds"])?;
     for component in ["bounds", digest.trim()] {
         let inspected = fleet.sluice.json(&["validator", "inspect", component])?;
-        assert_eq!((&inspected["verdict"], &inspected["imports"]), (&"ok".into(), &json!([])), "{inspected:#}");
+        assert_eq!(
+            (&inspected["verdict"], &inspected["imports"]),
+            (&"ok".into(), &json!(["sluice:validator/log@1.0.0"])),
+            "{inspected:#}"
+        );
     }
     let stranger = fleet.file("stranger.wasm", b"\0asm not")?;
     let refused = fleet.sluice.run(&["validator", "inspect", &stranger])?;
@@ -247,7 +252,11 @@ fn a_component_that_is_missing_holds_its_binding_and_not_the_rest() -> Result<()
     let fleet = Fleet::passing(1)?;
     let digest = blake3::hash(sluice_artifacts::BOUNDS).to_hex().to_string();
     let binding = format!(r#"{{"keys": ["app/**"], "component": "{digest}", "settings": {{"/max": [1, 100]}}}}"#);
-    let bound = fleet.xadd(&["put:_sluice/validators/limits", &binding])?;
+    let announcement = format!("put:_sluice/components/{digest}");
+    let bound = fleet.xadd(&["put:_sluice/validators/limits", &binding, &announcement, "{}"])?;
+    let elsewhere = fleet.xadd(&["put:web/a", "1"])?;
+    fleet.hosts[0].passes(&elsewhere);
+    assert_eq!(fleet.hosts[0].value("web/a")?, Some(b"1".to_vec()));
     let status = sluice_live::wait_for("the host to miss the component", || {
         let status = fleet.hosts[0].status().ok()?;
         (status["held"][0]["tries"].as_u64()? > 0).then_some(status)

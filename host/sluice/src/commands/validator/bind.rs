@@ -29,7 +29,8 @@ pub async fn bind(context: &Context, args: &Bind) -> Result<Ended> {
         return Err(usage("a dry run stores nothing: push the component first"));
     }
     let edit = Edit::Put { key, value: document.into(), media: Some("application/json".to_owned()) };
-    publish::publish(context, &Way::Redis(space), &[edit], &[], &args.publish).await
+    let edits = [component.announcement()?, edit];
+    publish::publish(context, &Way::Redis(space), &edits, &[], &args.publish).await
 }
 
 /// Takes a binding away that is there.

@@ -4,8 +4,11 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
-use sluice_core::Digest;
+use serde_json::json;
+use sluice_core::key::COMPONENTS;
+use sluice_core::{Digest, Key};
 
+use crate::draft::Edit;
 use crate::exit::{away, usage};
 use crate::space::Space;
 use crate::wiring::edges::{BUILT_IN, COMPONENT_BYTES_MAX, library, wrapped};
@@ -63,6 +66,13 @@ impl Component {
             true => Ok(()),
             false => bail!("stored under {}, not {}", blob.digest, self.digest),
         }
+    }
+
+    /// What tells all hosts that it is stored: bindings that name it are let in from there on.
+    pub fn announcement(&self) -> Result<Edit> {
+        let key = Key::parse(format!("{COMPONENTS}{}", self.digest).as_bytes()).map_err(usage)?;
+        let value = json!({ "name": self.name, "bytes": self.bytes.len() }).to_string();
+        Ok(Edit::Put { key, value: value.into(), media: Some("application/json".to_owned()) })
     }
 
     /// Whether hosts have it already.
