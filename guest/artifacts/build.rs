@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+use wit_bindgen_core::{Files, wit_parser::Resolve};
 use wit_component::ComponentEncoder;
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -51,6 +52,7 @@ fn build() -> Outcome {
         println!("cargo::rerun-if-changed={}", root.join(source).display());
     }
     let out = PathBuf::from(env::var("OUT_DIR")?);
+    bind_c(&root.join("wit/1.0.0"), &out)?;
     let nest = Nest { target: target_folder(&out), root };
     nest.has_target()?;
 
@@ -69,6 +71,19 @@ fn build() -> Outcome {
     }
     for name in FIXTURES {
         wrap(&built.join(format!("examples/{name}.wasm")), &out.join(format!("{name}.wasm")))?;
+    }
+    Ok(())
+}
+
+/// The contract for C, which projects in C get a copy of: made here, it cannot differ from the contract.
+fn bind_c(wit: &Path, out: &Path) -> Outcome {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(wit)?;
+    let world = resolve.select_world(&[package], Some("validating"))?;
+    let mut files = Files::default();
+    wit_bindgen_c::Opts::default().build().generate(&mut resolve, world, &mut files)?;
+    for (name, bytes) in files.iter() {
+        fs::write(out.join(name), bytes)?;
     }
     Ok(())
 }

@@ -1,50 +1,112 @@
-//! What a validator's author starts from: the SDK's sources and a project that uses them, so that a machine
-//! which has only the binary has all there is to have.
+//! What a validator's author starts from: a project in each language with a rule, its tests and all of ours it
+//! needs, so that a machine which has only the binary has all there is to have.
 
 /// A file by its path.
-pub type File = (&'static str, &'static str);
+type File = (&'static str, &'static [u8]);
+/// A file of a project: its path in it, and its bytes.
+pub type Made = (String, Vec<u8>);
 
 macro_rules! files {
     ($folder:literal: $($path:literal),+ $(,)?) => {
-        &[$(($path, include_str!(concat!("../", $folder, "/", $path)))),+]
+        &[$(($path, include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $folder, "/", $path)))),+]
     };
 }
 
-/// The SDK's sources as they are in the repository.
-const SDK_SOURCES: &[File] = files!("../sdk":
-    "src/arena.rs", "src/change.rs", "src/current.rs", "src/document.rs", "src/export.rs", "src/finding.rs",
-    "src/lib.rs", "src/log.rs", "src/severity.rs", "src/testing.rs", "src/verdict.rs",
-);
-/// The contract, which the SDK makes its types from.
-const WIT: &[File] = files!("../../wit/1.0.0": "validator.wit");
-/// The SDK's manifest outside the workspace.
-const SDK_MANIFEST: &str = include_str!("../template/sdk.toml");
-/// Where the SDK looks for the contract: in the repository, and in a copy.
-const WIT_FOLDERS: [&str; 2] = ["path: \"../../wit/1.0.0\"", "path: \"wit\""];
+// Behind the macro, which it uses.
+mod sdk;
 
-const PROJECT: &[File] = &[
-    ("Cargo.toml", include_str!("../template/project.toml")),
-    (".gitignore", include_str!("../template/gitignore")),
-    ("src/lib.rs", include_str!("../template/lib.rs")),
-];
-const PROJECT_AS_IT_IS: &[File] = files!("template":
-    "README.md", "validator.toml", "cases/modest.accept.json", "cases/too-many.reject.json",
-    "cases/too-many.expect.toml", "cases/too-fast.old.json", "cases/too-fast.reject.json",
-    "cases/too-fast.expect.toml", "cases/two-pools/change.toml", "cases/two-pools/expect.toml",
-);
+pub use sdk::sdk;
 
-/// The SDK, to be written into a folder of its own.
-pub fn sdk() -> Vec<(String, String)> {
-    let sources =
-        SDK_SOURCES.iter().map(|(path, text)| ((*path).to_owned(), text.replace(WIT_FOLDERS[0], WIT_FOLDERS[1])));
-    let wit = WIT.iter().map(|(path, text)| (format!("wit/{path}"), (*text).to_owned()));
-    sources.chain(wit).chain([("Cargo.toml".to_owned(), SDK_MANIFEST.to_owned())]).collect()
+macro_rules! generated {
+    ($($name:literal),+) => {
+        &[$((concat!("sluice/", $name), include_bytes!(concat!(env!("OUT_DIR"), "/", $name)))),+]
+    };
 }
 
-/// A project in Rust of this name, with the SDK at this path.
-pub fn project(name: &str, sdk: &str) -> Vec<(String, String)> {
-    let filled = |text: &str| text.replace("{name}", name).replace("{sdk}", sdk);
-    PROJECT.iter().chain(PROJECT_AS_IT_IS).map(|(path, text)| ((*path).to_owned(), filled(text))).collect()
+/// The same in all languages, so that they are held to the same.
+const SHARED: &[File] = files!("template/shared":
+    "validator.toml", "cases/modest.accept.json", "cases/too-many.reject.json", "cases/too-many.expect.toml",
+    "cases/too-fast.old.json", "cases/too-fast.reject.json", "cases/too-fast.expect.toml",
+    "cases/cut-off.reject.json", "cases/cut-off.expect.toml", "cases/no-count.reject.json",
+    "cases/no-count.expect.toml", "cases/no-pool.reject.json", "cases/no-pool.expect.toml", "cases/two-pools/change.toml", "cases/two-pools/expect.toml",
+);
+const RUST: &[File] = files!("template/rust": "README.md", "gitignore", "project.toml", "lib.rs");
+const JS: &[File] = files!("template/js":
+    "README.md", "gitignore", "package.json", "src/rule.js", "src/validator.js", "sluice/sluice.js",
+    "test/rule.test.js",
+);
+const PYTHON: &[File] = files!("template/python":
+    "README.md", "gitignore", "requirements.txt", "src/rule.py", "src/validator.py", "sluice/sluice.py",
+    "tests/test_rule.py",
+);
+const C: &[File] = files!("template/c":
+    "README.md", "gitignore", "requirements.txt", "src/rule.c", "sluice/sluice.h", "sluice/sluice.c", "sluice/json.c",
+);
+/// What wit-bindgen makes of the contract for C.
+const C_BINDINGS: &[File] = generated!("validating.h", "validating.c", "validating_component_type.o");
+const WIT: &[File] = &[("sluice/validator.wit", include_bytes!("../../../wit/1.0.0/validator.wit"))];
+
+/// Files whose names here are others than in a project.
+const RENAMED: [(&str, &str); 3] =
+    [("gitignore", ".gitignore"), ("project.toml", "Cargo.toml"), ("lib.rs", "src/lib.rs")];
+
+/// A language, and what projects in it differ in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lang {
+    Rust,
+    Js,
+    Python,
+    C,
+}
+
+impl Lang {
+    pub const ALL: [Lang; 4] = [Lang::Rust, Lang::Js, Lang::Python, Lang::C];
+
+    /// As people write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Lang::Rust => "rust",
+            Lang::Js => "js",
+            Lang::Python => "python",
+            Lang::C => "c",
+        }
+    }
+
+    fn files(self) -> [&'static [File]; 2] {
+        match self {
+            Lang::Rust => [RUST, &[]],
+            Lang::Js => [JS, WIT],
+            Lang::Python => [PYTHON, WIT],
+            Lang::C => [C, C_BINDINGS],
+        }
+    }
+
+    /// Fuel for one call of the rule: some ten times what its cases use.
+    fn fuel(self) -> &'static str {
+        match self {
+            Lang::Rust | Lang::C => "1_000_000",
+            Lang::Js | Lang::Python => "10_000_000",
+        }
+    }
+}
+
+/// A project of this name; one in Rust has the SDK at this path.
+pub fn project(lang: Lang, name: &str, sdk: &str) -> Vec<Made> {
+    let [own, ours] = lang.files();
+    let words = [("{name}", name), ("{sdk}", sdk), ("{lang}", lang.word()), ("{fuel}", lang.fuel())];
+    let filled = |(path, bytes): &File| (renamed(path).to_owned(), fill(bytes, &words));
+    let as_it_is = |(path, bytes): &File| ((*path).to_owned(), bytes.to_vec());
+    own.iter().chain(SHARED).map(filled).chain(ours.iter().map(as_it_is)).collect()
+}
+
+fn renamed(path: &'static str) -> &'static str {
+    RENAMED.iter().find(|(here, _)| *here == path).map_or(path, |(_, there)| there)
+}
+
+/// A text with words in place of their marks.
+fn fill(bytes: &[u8], words: &[(&str, &str)]) -> Vec<u8> {
+    let text = std::str::from_utf8(bytes).expect("templates are text, as the tests see");
+    words.iter().fold(text.to_owned(), |text, (mark, word)| text.replace(mark, word)).into_bytes()
 }
 
 #[cfg(test)]
@@ -55,7 +117,7 @@ mod tests {
     use super::*;
 
     /// The paths of all files under a folder of this package.
-    fn listed(folder: &str) -> BTreeSet<String> {
+    pub(super) fn listed(folder: &str) -> BTreeSet<String> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let (mut left, mut files) = (vec![root.clone()], BTreeSet::new());
         while let Some(folder) = left.pop() {
@@ -70,47 +132,41 @@ mod tests {
         files
     }
 
-    fn paths(files: &[File]) -> BTreeSet<String> {
+    pub(super) fn paths(files: &[File]) -> BTreeSet<String> {
         files.iter().map(|(path, _)| (*path).to_owned()).collect()
     }
 
     #[test]
-    fn no_file_of_the_sdk_is_left_behind() {
-        let mut sdk = listed("../sdk");
-        assert!(sdk.remove("Cargo.toml"));
-        assert_eq!(paths(SDK_SOURCES), sdk);
-        assert_eq!(paths(WIT), listed("../../wit/1.0.0"));
-        let own: BTreeSet<String> = ["sdk.toml", "project.toml", "gitignore", "lib.rs"].map(str::to_owned).into();
-        assert_eq!(&paths(PROJECT_AS_IT_IS) | &own, listed("template"));
-    }
-
-    #[test]
-    fn the_copy_finds_the_contract_beside_itself() {
-        let found = |text: &str| sdk().iter().filter(|(_, source)| source.contains(text)).count();
-        assert_eq!((found(WIT_FOLDERS[0]), found(WIT_FOLDERS[1])), (0, 1));
-    }
-
-    #[test]
-    fn the_copy_needs_what_the_workspace_needs() {
-        let workspace = include_str!("../../../Cargo.toml");
-        let own = include_str!("../../sdk/Cargo.toml");
-        let needed =
-            |text: &'static str| text.split_once("[dependencies]").unwrap().1.lines().filter(|line| !line.is_empty());
-        for line in needed(SDK_MANIFEST) {
-            assert!(workspace.lines().any(|other| other == line), "{line} differs from the workspace");
+    fn no_file_of_a_template_is_left_behind() {
+        for lang in Lang::ALL {
+            let mut there = listed(&format!("template/{}", lang.word()));
+            there.remove("sdk.toml");
+            assert_eq!(paths(lang.files()[0]), there, "{lang:?}");
         }
-        let name = |line: &'static str| line.split(['.', ' ']).next().unwrap();
-        let names = |text: &'static str| needed(text).map(name).collect::<BTreeSet<_>>();
-        assert_eq!(names(SDK_MANIFEST), names(own));
-        for fact in ["version = \"0.1.0\"", "edition = \"2024\"", "rust-version = \"1.95\""] {
-            assert!(SDK_MANIFEST.contains(fact) && workspace.contains(fact), "{fact}");
-        }
+        assert_eq!(paths(SHARED), listed("template/shared"));
     }
 
     #[test]
     fn a_project_has_its_name_everywhere() {
-        let files = project("pool-limits", "sdk");
-        assert!(files.iter().all(|(_, text)| !text.contains("{name}") && !text.contains("{sdk}")));
-        assert!(files.iter().any(|(path, text)| path == "Cargo.toml" && text.contains("name = \"pool-limits\"")));
+        for lang in Lang::ALL {
+            let files = project(lang, "pool-limits", "sdk");
+            let texts = || files.iter().filter_map(|(_, bytes)| std::str::from_utf8(bytes).ok());
+            for mark in ["{name}", "{sdk}", "{lang}", "{fuel}"] {
+                assert!(texts().all(|text| !text.contains(mark)), "{lang:?}: {mark}");
+            }
+            assert!(texts().any(|text| text.contains("pool-limits")), "{lang:?}");
+        }
+    }
+
+    /// A case that one language has and another lacks would be no comparison.
+    #[test]
+    fn all_languages_are_held_to_the_same_cases() {
+        let cases = |lang| {
+            let files = project(lang, "a", "sdk").into_iter();
+            files.filter(|(path, _)| path.starts_with("cases/")).collect::<BTreeSet<_>>()
+        };
+        for lang in Lang::ALL {
+            assert_eq!(cases(lang), cases(Lang::Rust), "{lang:?}");
+        }
     }
 }

@@ -15,8 +15,9 @@ use crate::guest::Prepared;
 use crate::shelf::Shelf;
 use crate::weight;
 
-/// Bytes of a component. What the compiler needs grows with it, and nothing bounds the compiler itself.
-pub const COMPONENT_BYTES_MAX: usize = 16 << 20;
+/// Bytes of a component: a whole Python is 18 MiB. What the compiler needs grows with it, and nothing bounds the
+/// compiler itself.
+pub const COMPONENT_BYTES_MAX: usize = 32 << 20;
 /// Compiled components at hand, each of some megabytes; the least lately added makes room.
 const AT_HAND_MAX: usize = 256;
 /// How far the compiler stands back behind what is served, as `nice` counts; of its own thread alone on Linux.

@@ -3,23 +3,28 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use serde::Deserialize;
 
 #[derive(Debug, Args)]
 pub struct ValidatorNew {
     /// The folder to make; its last name is the validator's: lower case, digits and -
     pub path: PathBuf,
-    /// What it is written in; so far there is one
+    /// What it is written in
     #[arg(long, value_enum, default_value = "rust")]
     pub lang: Lang,
-    /// An SDK that is there already, such as guest/sdk of a checkout; default: a copy of our own in sdk/
+    /// For Rust: an SDK that is there already, such as guest/sdk of a checkout; default: a copy of our own in sdk/
     #[arg(long, value_name = "DIR")]
     pub sdk: Option<PathBuf>,
 }
 
-/// Languages that `validator new` makes projects for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+/// Languages that `validator new` makes projects for, and `validator build` builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum Lang {
     Rust,
+    Js,
+    Python,
+    C,
 }
 
 #[derive(Debug, Args)]
@@ -27,9 +32,9 @@ pub struct ValidatorBuild {
     /// The project
     #[arg(default_value = ".")]
     pub dir: PathBuf,
-    /// Bytes of stack; less makes each call faster, a rule that recurses deeply needs more
-    #[arg(long, default_value_t = 65_536, value_parser = clap::value_parser!(u32).range(4_096..=16_777_216))]
-    pub stack_bytes: u32,
+    /// Bytes of stack, for Rust and C; less makes each call faster, a rule that recurses deeply needs more; default: 65536
+    #[arg(long, value_parser = clap::value_parser!(u32).range(4_096..=16_777_216))]
+    pub stack_bytes: Option<u32>,
     /// Where to put the component; default: target/NAME.wasm of the project
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

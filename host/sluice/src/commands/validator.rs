@@ -6,6 +6,7 @@ mod component;
 mod examine;
 mod inspect;
 mod listing;
+mod manifest;
 mod project;
 mod trial;
 

@@ -9,6 +9,7 @@ mod fields;
 mod http_streams;
 mod http_values;
 mod http_writes;
+mod languages;
 mod metrics;
 mod outages;
 mod put;

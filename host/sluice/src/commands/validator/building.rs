@@ -1,38 +1,65 @@
-//! `sluice validator build`: cargo for wasm, then the component that hosts take.
+//! `sluice validator build`: the tool of the project's language, then the component that hosts take.
 
-use std::io::ErrorKind;
+mod cargo;
+mod tools;
+
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::{Map, Value, json};
 
-use crate::cli::ValidatorBuild;
+use super::manifest::{FILE, Manifest};
+use crate::cli::{Lang, ValidatorBuild};
 use crate::exit::{Ended, usage};
-use crate::settings;
 use crate::space::Context;
 use crate::wiring::edges::{library, wrapped};
 
-const TARGET: &str = "wasm32-unknown-unknown";
+/// Bytes of stack when nobody says.
+const STACK_BYTES: u32 = 65_536;
 
 pub fn build(context: &Context, args: &ValidatorBuild) -> Result<Ended> {
     let dir = &args.dir;
-    if !dir.join("Cargo.toml").is_file() {
-        let remedy = "name a project's folder, or make one with sluice validator new";
-        return Err(usage(format!("there is no Cargo.toml in {}: {remedy}", dir.display())));
+    let manifest = Manifest::read(dir)?;
+    let lang = lang(dir, &manifest)?;
+    if let (Some(_), Lang::Js | Lang::Python) = (args.stack_bytes, lang) {
+        return Err(usage("--stack-bytes is for Rust and C: an interpreter has its own stack"));
     }
-    has_target(dir)?;
-    let Some(built) = cargo(dir, args.stack_bytes)? else { return Ok(Ended::No) };
-    let module = module(&built).ok_or_else(|| {
-        usage(format!("{} makes no library for wasm: write crate-type = [\"cdylib\"] under [lib]", dir.display()))
-    })?;
-    let bytes = std::fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
-    let component = wrapped(&bytes).map_err(|unfit| anyhow!("{}: {}", module.display(), unfit.0))?;
-    let path = args.out.clone().unwrap_or_else(|| beside(dir, &module));
-    let written =
-        path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, &component));
-    written.with_context(|| format!("cannot write {}", path.display()))?;
+    let stack_bytes = args.stack_bytes.unwrap_or(STACK_BYTES);
+    let path = args.out.clone().unwrap_or_else(|| beside(dir, &manifest));
+    folder_of(&path)?;
+    let made = match lang {
+        Lang::Rust => cargo::module(dir, stack_bytes)?,
+        Lang::Js => tools::js(dir, &path)?,
+        Lang::Python => tools::python(dir, &path)?,
+        Lang::C => tools::c(dir, &path, stack_bytes)?,
+    };
+    let Some(made) = made else { return Ok(Ended::No) };
+    let bytes = fs::read(&made).with_context(|| format!("cannot read {}", made.display()))?;
+    let component = wrapped(&bytes).map_err(|unfit| anyhow!("{}: {}", made.display(), unfit.0))?;
+    fs::write(&path, &component).with_context(|| format!("cannot write {}", path.display()))?;
     tell(context, &path, &component)
+}
+
+/// What the project is written in: what `validator.toml` says, else what its other files say.
+fn lang(dir: &Path, manifest: &Manifest) -> Result<Lang> {
+    let files = [("Cargo.toml", Lang::Rust), ("package.json", Lang::Js)];
+    let seen = files.iter().find(|(file, _)| dir.join(file).is_file()).map(|(_, lang)| *lang);
+    manifest.lang.or(seen).ok_or_else(|| {
+        let remedy = "name a project's folder, or make one with sluice validator new";
+        usage(format!("{} names no lang, and there is no Cargo.toml: {remedy}", dir.join(FILE).display()))
+    })
+}
+
+/// Where `validator.toml` looks for it, which need not be where the tool puts things.
+fn beside(dir: &Path, manifest: &Manifest) -> PathBuf {
+    let named = manifest.component.as_deref().filter(|component| component.ends_with(".wasm"));
+    dir.join(named.unwrap_or("target/validator.wasm"))
+}
+
+fn folder_of(path: &Path) -> Result<()> {
+    let made = path.parent().map_or(Ok(()), fs::create_dir_all);
+    made.with_context(|| format!("cannot make the folder of {}", path.display()))
 }
 
 /// What came out, and whether hosts would take it.
@@ -54,77 +81,28 @@ fn tell(context: &Context, path: &Path, component: &[u8]) -> Result<Ended> {
     Ok(if is_fit { Ended::Yes } else { Ended::No })
 }
 
-/// Runs cargo, whose words go to stderr, and gives what it says for programs; none when it failed.
-fn cargo(dir: &Path, stack_bytes: u32) -> Result<Option<Vec<Value>>> {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(dir).args(["build", "--release", "--lib", "--target", TARGET]);
-    cargo.arg("--message-format=json-render-diagnostics");
-    // A fresh instance clears its stack, so a small one is faster. A crate that asks for chance must not
-    // import it: with this it wants a function instead, and the linker says so.
-    let mut flags =
-        vec![format!("-Clink-arg=-zstack-size={stack_bytes}"), "--cfg=getrandom_backend=\"custom\"".to_owned()];
-    // Panics name the files they are in: without this the component, and so its digest, names this machine.
-    if let Some(folder) = settings::cargo_folder() {
-        flags.push(format!("--remap-path-prefix={}=cargo", folder.display()));
-    }
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
-    let output =
-        cargo.stdin(Stdio::null()).stderr(Stdio::inherit()).output().map_err(|error| absent("cargo", &error))?;
-    if !output.status.success() {
-        return Ok(None);
-    }
-    let lines = output.stdout.split(|byte| *byte == b'\n');
-    Ok(Some(lines.filter_map(|line| serde_json::from_slice(line).ok()).collect()))
-}
-
-/// The module of the last package built, which is the project; cargo knows where its target folder is.
-fn module(built: &[Value]) -> Option<PathBuf> {
-    let artifacts = built.iter().filter(|message| message["reason"] == "compiler-artifact");
-    let files = artifacts.filter_map(|message| message["filenames"].as_array()).flatten();
-    let mut modules = files.filter_map(Value::as_str).filter(|file| file.ends_with(".wasm"));
-    modules.next_back().map(PathBuf::from)
-}
-
-/// In the project's own target folder, as `validator.toml` names it, wherever cargo has its own.
-fn beside(dir: &Path, module: &Path) -> PathBuf {
-    let name = module.file_stem().unwrap_or_default().to_string_lossy().replace('_', "-");
-    dir.join("target").join(format!("{name}.wasm"))
-}
-
-/// Cargo would say so too, but in a hundred lines and without the remedy.
-fn has_target(dir: &Path) -> Result<()> {
-    let mut rustc = Command::new("rustc");
-    let asked = rustc.current_dir(dir).args(["--print=target-libdir", "--target", TARGET]).output();
-    let asked = asked.map_err(|error| absent("rustc", &error))?;
-    let folder = String::from_utf8_lossy(&asked.stdout);
-    match asked.status.success() && Path::new(folder.trim()).is_dir() {
-        true => Ok(()),
-        false => {
-            Err(usage(format!("validators are built for {TARGET}, which is not installed: rustup target add {TARGET}")))
-        }
-    }
-}
-
-fn absent(program: &str, error: &std::io::Error) -> anyhow::Error {
-    match error.kind() {
-        ErrorKind::NotFound => {
-            usage(format!("there is no {program} here: install Rust with rustup, then rustup target add {TARGET}"))
-        }
-        _ => anyhow!("cannot run {program}: {error}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn manifest(text: &str) -> Manifest {
+        toml::from_str(text).unwrap()
+    }
+
     #[test]
-    fn the_component_is_called_as_the_project_and_lies_in_it() {
-        let message = |file: &str| json!({"reason": "compiler-artifact", "filenames": [file]});
-        let built = [message("t/libserde.rlib"), message("t/pool_limits.wasm"), json!({"reason": "build-finished"})];
-        let module = module(&built).unwrap();
-        assert_eq!(module, Path::new("t/pool_limits.wasm"));
-        assert_eq!(beside(Path::new("p"), &module), Path::new("p/target/pool-limits.wasm"));
-        assert_eq!(super::module(&built[..1]), None);
+    fn the_language_is_said_or_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(lang(folder.path(), &manifest("")).is_err());
+        fs::write(folder.path().join("Cargo.toml"), "").unwrap();
+        assert_eq!(lang(folder.path(), &manifest("")).unwrap(), Lang::Rust);
+        assert_eq!(lang(folder.path(), &manifest("lang = 'python'")).unwrap(), Lang::Python);
+    }
+
+    #[test]
+    fn the_component_lies_where_it_is_looked_for() {
+        let beside = |text: &str| beside(Path::new("p"), &manifest(text));
+        assert_eq!(beside("component = 'target/pool-limits.wasm'"), Path::new("p/target/pool-limits.wasm"));
+        // A built-in is named without a suffix, and is no place.
+        assert_eq!(beside("component = 'bounds'"), Path::new("p/target/validator.wasm"));
     }
 }

@@ -15,25 +15,44 @@ use crate::wiring::edges::kit;
 const SDK: &str = "sdk";
 
 pub fn new(context: &Context, args: &ValidatorNew) -> Result<Ended> {
-    let Lang::Rust = args.lang;
     let name = name(&args.path)?;
     // Never over something: what is there may be somebody's work.
     if args.path.exists() {
         return Err(usage(format!("{} is there already: take another name, or move it away", args.path.display())));
     }
+    let is_rust = args.lang == Lang::Rust;
     let sdk = match &args.sdk {
+        Some(_) if !is_rust => return Err(usage("--sdk is for Rust: projects in other languages have their own copy")),
         Some(folder) => own_sdk(folder)?,
         None => SDK.to_owned(),
     };
-    write(&args.path, &kit::project(name, &sdk))?;
-    if args.sdk.is_none() {
+    let (lang, prepare) = kit_of(args.lang);
+    write(&args.path, &kit::project(lang, name, &sdk))?;
+    if is_rust && args.sdk.is_none() {
         write(&args.path.join(SDK), &kit::sdk())?;
     }
-    let fields = [("path", json!(args.path)), ("name", json!(name)), ("sdk", json!(sdk))];
+    let fields = [
+        ("path", json!(args.path)),
+        ("name", json!(name)),
+        ("lang", json!(lang.word())),
+        ("sdk", json!(is_rust.then_some(sdk))),
+    ];
     context.output.one("Project", Map::from_iter(fields.map(|(name, value)| (name.to_owned(), value))))?;
     let path = args.path.display();
-    context.output.remark(format_args!("next: sluice validator build {path} && sluice validator test {path}"));
+    let steps = format!("sluice validator build {path} && sluice validator test {path}");
+    context.output.remark(format_args!("next: {}{steps}", prepare.replace("{path}", &path.to_string())));
     Ok(Ended::Yes)
+}
+
+/// The language as the kit knows it, and what brings its tool into the project.
+fn kit_of(lang: Lang) -> (kit::Lang, &'static str) {
+    const PIP: &str = "python3 -m venv {path}/.venv && {path}/.venv/bin/pip install -r {path}/requirements.txt && ";
+    match lang {
+        Lang::Rust => (kit::Lang::Rust, ""),
+        Lang::Js => (kit::Lang::Js, "npm install --prefix {path} && "),
+        Lang::Python => (kit::Lang::Python, PIP),
+        Lang::C => (kit::Lang::C, PIP),
+    }
 }
 
 /// The project's name, which is its package's.
@@ -68,10 +87,10 @@ fn own_sdk(folder: &Path) -> Result<String> {
     }
 }
 
-fn write(folder: &Path, files: &[(String, String)]) -> Result<()> {
-    for (name, text) in files {
+fn write(folder: &Path, files: &[kit::Made]) -> Result<()> {
+    for (name, bytes) in files {
         let path = folder.join(name);
-        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
+        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, bytes));
         written.with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())

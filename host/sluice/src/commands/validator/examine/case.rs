@@ -9,6 +9,7 @@ use sluice_core::Key;
 use super::expectation::Expectation;
 use super::ruling::Ruling;
 use super::scenario::Scenario;
+use crate::commands::validator::manifest::FILE;
 use crate::exit::usage;
 
 /// A change, and what a validator should make of it.
@@ -77,7 +78,7 @@ fn grouped(folder: &Path) -> Result<BTreeMap<String, Group>> {
                 groups.entry(name.to_owned()).or_default().old = Some((path.clone(), extension.to_owned()));
             }
             Part::Expect { name } => groups.entry(name.to_owned()).or_default().expect = Some(path.clone()),
-            Part::Other if name.starts_with("README") || name == super::suite::FILE => (),
+            Part::Other if name.starts_with("README") || name == FILE => (),
             Part::Other => {
                 let remedy = "call it NAME.accept.EXT, NAME.reject.EXT, NAME.old.EXT or NAME.expect.toml";
                 return Err(usage(format!("{} is no part of a case: {remedy}", path.display())));

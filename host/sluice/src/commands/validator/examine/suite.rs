@@ -2,22 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use bytes::Bytes;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use sluice_core::Key;
 
 use super::case::{self, Case};
 use crate::cli::ValidatorTest;
 use crate::commands::validator::bind::settings;
 use crate::commands::validator::component::Component;
+use crate::commands::validator::manifest::{FILE, Manifest};
 use crate::exit::usage;
 use crate::space;
 use crate::wiring::edges::{Binding, Glob};
-
-/// The file's name.
-pub const FILE: &str = "validator.toml";
 
 /// A validator as it would be bound, and its cases.
 pub struct Suite {
@@ -30,35 +27,13 @@ pub struct Suite {
     key: Key,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    component: Option<String>,
-    /// The binding's globs.
-    keys: Option<Vec<String>>,
-    /// The key of cases that are files.
-    key: Option<String>,
-    #[serde(default)]
-    settings: Option<Value>,
-    #[serde(default)]
-    limits: Bounds,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Bounds {
-    fuel: Option<u64>,
-    memory_bytes: Option<u64>,
-    time_ms: Option<u64>,
-}
-
 impl Suite {
     /// Reads the file and the component.
     ///
     /// # Errors
     /// What a host would not bind.
     pub fn read(args: &ValidatorTest) -> Result<Suite> {
-        let written = Written::read(&args.dir)?;
+        let written = Manifest::read(&args.dir)?;
         let component = match (&args.component, &written.component) {
             (Some(typed), _) => Component::local(typed)?,
             (None, Some(named)) => Component::beside(&args.dir, named).with_context(|| {
@@ -124,17 +99,6 @@ fn newer(dir: &Path, component: &Path) -> Option<PathBuf> {
         }
     }
     None
-}
-
-impl Written {
-    fn read(folder: &Path) -> Result<Written> {
-        let path = folder.join(FILE);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| usage(format!("{}: {error}", path.display()))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Written::default()),
-            Err(error) => Err(anyhow!("cannot read {}: {error}", path.display())),
-        }
-    }
 }
 
 #[cfg(test)]
