@@ -97,8 +97,13 @@ impl Guest {
                 let fuel = store.data().fuel;
                 if let Some(settings) = settings {
                     let sight = store.data_mut().sight.take();
-                    if let Err(fault) = guest.sluice_validator_validator().call_configure(&mut *store, settings)? {
-                        return Ok(Err(fault));
+                    match guest.sluice_validator_validator().call_configure(&mut *store, settings)? {
+                        Ok(findings) => {
+                            if let Some(finding) = findings.into_iter().find(|one| one.severity == Severity::Error) {
+                                return Ok(Ok(unusable(finding)));
+                            }
+                        }
+                        Err(fault) => return Ok(Err(fault)),
                     }
                     let configured_fuel = fuel - store.get_fuel()?;
                     store.data_mut().begin(sight, configured_fuel);
@@ -109,6 +114,14 @@ impl Guest {
             }
         }
     }
+}
+
+/// The verdict of one that cannot be configured. No host comes to it: such a binding is not let in.
+fn unusable(finding: Finding) -> Verdict {
+    let place = finding.pointer.map(|pointer| format!(" at {pointer}")).unwrap_or_default();
+    let message = format!("cannot use its settings: {}{place}", finding.message);
+    let finding = Finding { code: "settings".into(), message, key: None, pointer: None, ..finding };
+    Verdict { decision: Decision::Reject, findings: vec![finding] }
 }
 
 /// Which edits of a change are a binding's to judge, and which its validator sees.
