@@ -167,7 +167,7 @@ mod tests {
             (whole(r#", "limits": {"memory_bytes": 1e12}"#), "", "invalid type"),
             (whole(r#", "limits": {"time_ms": 99999999}"#), "/limits", "give 1 to 60000"),
             (whole(r#", "limits": {"log_lines": 1001}"#), "/limits", "give 0 to 1000"),
-            (whole(r#", "limits": {"instances": 33}"#), "/limits", "limits.instances is 33: give 1 to 32"),
+            (whole(r#", "limits": {"instances": 65}"#), "/limits", "limits.instances is 65: give 1 to 64"),
             (whole(r#", "reads": ["b", "_sluice/validators/*"]"#), "/reads/1", "cannot be looked up"),
             (whole(r#", "reads": ["b", "c", "d/"]"#), "/reads/2", "empty segment"),
             (whole(&format!(r#", "reads": [{}"b"]"#, r#""a", "#.repeat(256))), "/reads", "give at most 256"),

@@ -52,6 +52,12 @@ impl Glob {
         &self.text[..self.prefix]
     }
 
+    /// The first segment of every key that is meant, if there is only one.
+    pub fn start(&self) -> Option<&str> {
+        let first = self.text.split('/').next()?;
+        (!first.contains('*')).then_some(first)
+    }
+
     /// Whether a key, given by its segments, is meant. Keys of the system itself are meant only by patterns
     /// that name it: `**` must not hand a validator the rules it is bound by. The documents that bind
     /// validators are meant by none: a validator that rejects everything could not be unbound.

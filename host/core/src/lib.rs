@@ -6,13 +6,14 @@
 //! - [`key`], [`revision`], [`digest`], [`media`]: the small words everything is said in
 //! - [`entry`], [`change`], [`decode`]: a record of the log, and what it asks for
 //! - [`verdict`], [`outcome`]: what validators answer, and what the fold decides
-//! - [`binding`] with [`glob`] and [`limits`]: which keys a validator judges, and how
+//! - [`binding`] with [`bindings`], [`glob`] and [`limits`]: which keys a validator judges, and how
 //! - [`state`] over [`trie`]: current values with their Merkle root, cheap to clone
 //! - [`fold`]: State x Entry x Verdict -> State x Outcome, the only place that refuses or applies
 //! - [`reach`]: which entries must wait for which, for what their validators may look up
 //! - [`effect`], [`node`]: the same fold as a state machine driven by events
 
 pub mod binding;
+pub mod bindings;
 pub mod change;
 pub mod decode;
 pub mod digest;
@@ -35,6 +36,7 @@ pub mod verdict;
 mod wait;
 
 pub use binding::{Binding, BindingError, Mode};
+pub use bindings::Bindings;
 pub use change::{Action, BlobRef, Change, Content, Edit, Put};
 pub use digest::Digest;
 pub use effect::{Ask, Batch, Effect, Event, Held, Judged, Lost, Millis, Remark, Settled, Standing, Step};
@@ -46,6 +48,6 @@ pub use media::Media;
 pub use node::{Node, Settings};
 pub use outcome::{Outcome, Refusal, Refused};
 pub use revision::Revision;
-pub use state::{Bindings, Item, State};
+pub use state::{Item, State};
 pub use touched::waits_behind;
 pub use verdict::{Cause, Fault, Finding, Severity, Verdict};

@@ -19,11 +19,12 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::binding::Binding;
+use crate::bindings::Bindings;
 use crate::change::{Action, Change, Content, Edit};
 use crate::entry::Entry;
 use crate::glob::Globs;
 use crate::key::{COMPONENTS, Key, VALIDATORS};
-use crate::state::{Bindings, State};
+use crate::state::State;
 
 /// What an entry reaches. Copies cost a reference count or two, and nothing where no validator is bound.
 #[derive(Clone, Debug)]
@@ -72,7 +73,7 @@ impl Reach {
 
     /// Whether it was worked out under the bindings of this state.
     pub fn is_under(&self, state: &State) -> bool {
-        self.under.ptr_eq(state.bindings())
+        self.under.is_shared_with(state.bindings())
     }
 
     /// What it reads and governs, if anything.
@@ -84,7 +85,7 @@ impl Reach {
 fn wide(change: &Change, bindings: &Bindings) -> Wide {
     let edits: Vec<Segments> = change.edits.iter().map(|edit| segments(&edit.key)).collect();
     let mut wide = Wide::default();
-    for (key, binding) in bindings {
+    for (key, binding) in bindings.near(change.edits.iter().map(|edit| &edit.key)) {
         match &**binding {
             Ok(binding) if binding.reads.is_empty() || !binding.is_on() => (),
             Ok(binding) => {

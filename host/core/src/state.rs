@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use imbl::{OrdMap, OrdSet, Vector};
 
-use crate::binding::{Binding, BindingError};
+use crate::bindings::Bindings;
 use crate::digest::{Digest, Domain};
 use crate::entry::Entry;
 use crate::key::{Key, VALIDATORS};
@@ -40,10 +40,6 @@ pub struct State {
     bindings: Bindings,
     bytes: u64,
 }
-
-/// Bindings by their keys, in the order of those; or what is wrong with one, which a version let in that could
-/// read it.
-pub type Bindings = OrdMap<Key, Arc<Result<Binding, BindingError>>>;
 
 /// The current value of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,7 +131,7 @@ impl State {
     /// Whether no binding has come or gone between two states of one line of descent. Costs next to nothing; that
     /// two unrelated states have equal bindings is not found out.
     pub fn same_bindings(&self, other: &State) -> bool {
-        self.bindings.ptr_eq(&other.bindings)
+        self.bindings.is_shared_with(&other.bindings)
     }
 
     /// The root digest: equal exactly when all keys, revisions, media types and values are equal.
@@ -169,8 +165,8 @@ impl State {
     fn put(&mut self, key: &Key, item: Item) {
         self.bytes += item.bytes.len() as u64;
         let digest = leaf_digest(key, &item);
-        if let Some(name) = key.as_str().strip_prefix(VALIDATORS) {
-            self.bindings.insert(key.clone(), Arc::new(Binding::parse(name, &item.bytes)));
+        if key.as_str().starts_with(VALIDATORS) {
+            self.bindings.put(key, &item.bytes);
         }
         match self.trie.insert(Arc::new(Slot { key: key.clone(), item, digest })) {
             Some(old) => self.bytes -= old.item.bytes.len() as u64,
@@ -182,11 +178,7 @@ impl State {
         if let Some(old) = self.trie.remove(key.point()) {
             self.bytes -= old.item.bytes.len() as u64;
             self.names.remove(key.as_str());
-            self.bindings.remove(key.as_str());
-            // A map that was emptied is not the map that never had anything, and the second is the usual one.
-            if self.bindings.is_empty() {
-                self.bindings = Bindings::default();
-            }
+            self.bindings.delete(key);
         }
     }
 }

@@ -58,7 +58,7 @@ impl Validators {
         }
         let keys = segments(change);
         let mut all = Vec::new();
-        for (key, read) in before.bindings() {
+        for (key, read) in before.bindings().near(change.edits.iter().map(|edit| &edit.key)) {
             match &**read {
                 Ok(binding) if !binding.is_on() => (),
                 Ok(binding) => {

@@ -163,7 +163,7 @@ impl Node {
         let Some(Waiting { entry, .. }) = self.held.remove(&revision) else { return };
         let bindings = self.state.bindings().clone();
         let outcome = fold::release(&mut self.state, &entry, verdict.clone());
-        if !self.state.bindings().ptr_eq(&bindings) {
+        if !self.state.bindings().is_shared_with(&bindings) {
             self.recount();
         }
         self.push_step(Step::Released(Settled { entry, verdict, outcome }));
