@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use sluice_benches::table::HEAD;
-use sluice_benches::{Scale, fold, ingest, latency, memory, read};
+use sluice_benches::{Scale, fold, ingest, latency, memory, read, verdicts};
 
 // The host's own.
 #[global_allocator]
@@ -31,6 +31,9 @@ async fn figures() -> Result<()> {
     }
     if wants("latency") {
         print(latency::rows(scale).await?);
+    }
+    if wants("verdicts") {
+        print(verdicts::rows(scale).await?);
     }
     if wants("read") {
         print(read::rows(scale).await?);

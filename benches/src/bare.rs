@@ -11,14 +11,14 @@ use wasmtime::{
 
 mod bindings {
     wasmtime::component::bindgen!({
-        path: "../wit/0.1.0",
+        path: "../wit/1.0.0",
         world: "validating",
         ownership: Borrowing { duplicate_if_necessary: true },
     });
 }
 
 use bindings::ValidatingPre;
-use bindings::sluice::validator::types as api;
+use bindings::sluice::validator::{log, types as api};
 
 /// Fuel, memory and time of a call: the defaults of a binding.
 const FUEL: u64 = 2_000_000_000;
@@ -29,7 +29,10 @@ const TICKS: u64 = 1001;
 pub fn call_us(component: &[u8], settings: &str, entry: &Entry, calls: usize) -> Result<f64> {
     let engine = Engine::new(&config()).map_err(plain)?;
     let component = Component::new(&engine, component).map_err(plain)?;
-    let pre = Linker::new(&engine).instantiate_pre(&component).map_err(plain)?;
+    let mut linker = Linker::new(&engine);
+    let deaf = |_: wasmtime::StoreContextMut<'_, StoreLimits>, _: (log::Level, String)| Ok(());
+    linker.instance("sluice:validator/log@1.0.0").and_then(|mut it| it.func_wrap("log", deaf)).map_err(plain)?;
+    let pre = linker.instantiate_pre(&component).map_err(plain)?;
     let pre = ValidatingPre::new(pre).map_err(plain)?;
     let text = std::str::from_utf8(&entry.fields[0].1)?;
     let begun = Instant::now();
@@ -47,11 +50,12 @@ fn call(engine: &Engine, pre: &ValidatingPre<StoreLimits>, settings: &str, text:
     store.set_epoch_deadline(TICKS);
     let guest = pre.instantiate(&mut store)?;
     let revision = api::Revision { millis: 1, sequence: 0 };
-    let new = api::Document { body: api::Content::Text(text), media_type: "application/json", revision };
-    let edit =
-        api::Edit { key: "tenant-1/x", operation: api::Operation::Create, bound: true, old: None, new: Some(new) };
-    let change = api::Change { edits: &[edit], published_at: 1, author: None, reason: None, metadata: &[] };
-    let answer = guest.sluice_validator_validator().call_validate(&mut store, change, settings)?;
+    let new = api::DocumentParam { body: api::ContentParam::Text(text), media_type: "application/json", revision };
+    let edit = api::Edit { key: "tenant-1/x", operation: api::Operation::Create, bound: true, new: Some(new) };
+    let change = api::Change { edits: &[edit], revision, author: None, reason: None, metadata: &[] };
+    let validator = guest.sluice_validator_validator();
+    validator.call_configure(&mut store, settings)?.map_err(|fault| wasmtime::Error::msg(format!("{fault:?}")))?;
+    let answer = validator.call_validate(&mut store, change)?;
     match answer {
         Ok(verdict) if matches!(verdict.decision, api::Decision::Accept) => Ok(()),
         Ok(_) | Err(_) => Err(wasmtime::Error::msg("the bench's document is not accepted")),

@@ -10,6 +10,7 @@ pub mod read;
 pub mod state;
 pub mod stream;
 pub mod table;
+pub mod verdicts;
 
 /// How much work a run does.
 #[derive(Clone, Copy, Debug)]

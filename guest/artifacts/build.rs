@@ -33,8 +33,19 @@ const SMALL: [(&str, usize); 6] = [
     ("expression", STACK_RECURSIVE),
     ("references", STACK_RECURSIVE),
 ];
-const FIXTURES: [&str; 9] =
-    ["never_ends", "eats_memory", "recurses", "traps", "says_too_much", "lies", "remembers", "speaks_0_1", "looks_up"];
+const FIXTURES: [&str; 11] = [
+    "accepts",
+    "routes",
+    "never_ends",
+    "eats_memory",
+    "recurses",
+    "traps",
+    "says_too_much",
+    "lies",
+    "remembers",
+    "speaks_0_1",
+    "looks_up",
+];
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 

@@ -47,6 +47,10 @@ pub mod fixtures {
     pub const SAYS_TOO_MUCH: &[u8] = component!("says_too_much");
     /// Rejects with a thousand findings full of control characters and keys nobody edited.
     pub const LIES: &[u8] = component!("lies");
+    /// Accepts everything.
+    pub const ACCEPTS: &[u8] = component!("accepts");
+    /// Checks a table of routes.
+    pub const ROUTES: &[u8] = component!("routes");
     /// Speaks version 0.1 of the contract.
     pub const SPEAKS_0_1: &[u8] = component!("speaks_0_1");
     /// Looks up what the document names.

@@ -53,6 +53,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sluice-http",
             "sluice-artifacts",
             "sluice-live",
+            "sluice-guest",
+            "json-schema",
         ],
     ),
 ];
