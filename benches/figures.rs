@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use sluice_benches::table::HEAD;
-use sluice_benches::{Scale, fold, ingest, latency, memory, read, verdicts};
+use sluice_benches::{Scale, beside, fold, ingest, latency, memory, read, verdicts};
 
 // The host's own.
 #[global_allocator]
@@ -34,6 +34,7 @@ async fn figures() -> Result<()> {
     }
     if wants("verdicts") {
         print(verdicts::rows(scale).await?);
+        print(beside::rows(scale).await?);
     }
     if wants("read") {
         print(read::rows(scale).await?);

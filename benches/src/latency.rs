@@ -126,7 +126,7 @@ fn append(folder: &Path, scale: Scale) -> Result<f64> {
     Ok(median_of(times))
 }
 
-async fn add(writer: &mut MultiplexedConnection, number: usize) -> Result<String> {
+pub(crate) async fn add(writer: &mut MultiplexedConnection, number: usize) -> Result<String> {
     let mut command = redis::cmd("XADD");
     command.arg(LOG).arg("*");
     for (name, value) in state::fields(number as u64, number % 100) {

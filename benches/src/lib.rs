@@ -1,6 +1,7 @@
 //! Shared pieces of the benches: states, a Redis full of entries, a host in this process, and the table.
 
 pub mod bare;
+pub mod beside;
 pub mod fold;
 pub mod host;
 pub mod ingest;

@@ -56,9 +56,12 @@ impl Prepared {
         }
     }
 
-    /// Whether its calls look anything up.
+    /// Whether its calls see more of the state than the keys of the change, or old values of those.
     pub(crate) fn looks_up(&self) -> bool {
-        matches!(self, Prepared::V1(prepared) if prepared.looks_up)
+        match self {
+            Prepared::V0_1(_) => true,
+            Prepared::V1(prepared) => prepared.looks_up,
+        }
     }
 }
 

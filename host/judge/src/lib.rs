@@ -24,6 +24,7 @@ mod trial;
 mod v0_1;
 mod v1;
 mod validators;
+mod verdicts;
 mod weight;
 mod workshop;
 mod wrap;

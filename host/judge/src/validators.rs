@@ -13,6 +13,7 @@ use crate::image;
 use crate::library::{Gap, Library};
 use crate::meter::Meter;
 use crate::trial::{segments, sieve};
+use crate::verdicts::{self, Verdicts};
 use crate::workshop::Workshop;
 
 /// Bindings whose meters are kept at hand. Far more than a space has; at the limit all are looked up again.
@@ -23,6 +24,7 @@ pub struct Validators {
     pub(crate) library: Arc<Library>,
     workshop: Workshop,
     is_patient: bool,
+    verdicts: Verdicts,
     meters: RwLock<HashMap<Arc<str>, Arc<Meter>>>,
 }
 
@@ -37,7 +39,7 @@ impl Validators {
     pub fn new(library: Library, blobs: Arc<dyn Blobs>, runtime: Handle) -> Validators {
         let library = Arc::new(library);
         let workshop = Workshop::new(library.clone(), blobs, runtime);
-        Validators { library, workshop, is_patient: false, meters: RwLock::default() }
+        Validators { library, workshop, is_patient: false, verdicts: Verdicts::default(), meters: RwLock::default() }
     }
 
     /// The same, but waits for components that are not at hand: for commands, which serve nobody meanwhile.
@@ -110,27 +112,48 @@ impl Validators {
         }
         let told = Told::new(entry, change, before)
             .map_err(|digest| (Fault::Missing, format!("blob {digest} is not at hand")))?;
-        let mut sum = Sum::default();
-        for Bound { binding, sieve } in &all {
-            let judgement = match self.component(binding.component) {
-                Ok(component) => {
-                    let image = self.library.at_hand(image::name(binding));
-                    let trial = self.library.try_prepared(&component, image.as_deref(), binding, &told, sieve);
-                    if trial.configured_fuel >= image::WORTH_FUEL {
-                        self.workshop.image(binding);
-                    }
-                    self.meter(&binding.name).seen(&trial);
-                    trial.judgement
-                }
-                Err(Gap::Missing(why)) => Err((Fault::Missing, why)),
-                Err(Gap::Unfit(why)) => Ok(unfit(&binding.name, why)),
+        let question = |bound: &Bound| verdicts::question(bound.binding, &bound.sieve, entry, change, before);
+        let (mut sum, mut given) = (Sum::default(), Vec::new());
+        for bound in &all {
+            let judgement = match self.verdicts.find(|| question(bound)) {
+                Some(verdict) => Ok(verdict),
+                None => self.asked(bound, &told),
             };
-            match binding.mode {
-                Mode::Enforce => sum.add(judgement?),
-                Mode::Monitor | Mode::Off => sum.note(&binding.name, judgement),
+            if let Ok(verdict) = &judgement {
+                given.push((bound, verdict.clone()));
+            }
+            match (bound.binding.mode, judgement) {
+                (Mode::Enforce, Ok(verdict)) => sum.add(verdict),
+                (Mode::Enforce, Err(fault)) => {
+                    let given = given.into_iter().filter(|(bound, _)| !self.looks_up(bound.binding));
+                    self.verdicts.keep(given.map(|(bound, verdict)| (question(bound), verdict)).collect());
+                    return Err(fault);
+                }
+                (Mode::Monitor | Mode::Off, judgement) => sum.note(&bound.binding.name, judgement),
             }
         }
         Ok(sum.verdict())
+    }
+
+    /// What one validator says of a change.
+    fn asked(&self, Bound { binding, sieve }: &Bound<'_>, told: &Told<'_>) -> Judgement {
+        let component = match self.component(binding.component) {
+            Ok(component) => component,
+            Err(Gap::Missing(why)) => return Err((Fault::Missing, why)),
+            Err(Gap::Unfit(why)) => return Ok(unfit(&binding.name, why)),
+        };
+        let image = self.library.at_hand(image::name(binding));
+        let trial = self.library.try_prepared(&component, image.as_deref(), binding, told, sieve);
+        if trial.configured_fuel >= image::WORTH_FUEL {
+            self.workshop.image(binding);
+        }
+        self.meter(&binding.name).seen(&trial);
+        trial.judgement
+    }
+
+    /// Whether its verdicts depend on more than the change and the keys it edits.
+    fn looks_up(&self, binding: &Binding) -> bool {
+        self.library.at_hand(binding.component).is_none_or(|component| component.looks_up())
     }
 }
 

@@ -281,3 +281,19 @@ fn a_monitor_that_hangs_or_traps_holds_nothing_up() {
     rig.bind("hangs", fixtures::NEVER_ENDS, short);
     assert_eq!(rig.judge(&[("put:app/a", "1")]).unwrap_err().0, Fault::Time);
 }
+
+#[test]
+fn a_change_that_is_judged_again_is_answered_by_those_who_were_not_at_fault() {
+    let mut rig = Rig::new(None);
+    rig.bind("a", BOUNDS, LIMITS);
+    rig.bind("b", fixtures::NEVER_ENDS, r#""keys": ["app/**"], "limits": {"time_ms": 20, "fuel": 50000000000}"#);
+    let bad = [("put:app/a", r#"{"max": 900}"#)];
+    for _ in 0..2 {
+        assert_eq!(rig.judge(&bad).unwrap_err().0, Fault::Time);
+    }
+    rig.publish(&[("del:_sluice/validators/b", "")]);
+    let (_, findings) = rejected(rig.judge(&bad));
+    assert_eq!(&*findings[0].message, "900 is not within 1 to 100");
+    rig.bind("a", BOUNDS, r#""keys": ["app/**"], "settings": {"/max": [1, 1000]}"#);
+    assert_eq!(rig.judge(&bad), Ok(Verdict::accept()), "other settings, another question");
+}
