@@ -1,8 +1,10 @@
-//! What a validator's author types: the arguments of `validator new`, `build` and `test`.
+//! What a validator's author types: the arguments of the verbs that make, try out and measure one.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+
+use super::limits::LimitArgs;
 
 #[derive(Debug, Args)]
 pub struct ValidatorNew {
@@ -49,15 +51,8 @@ pub struct ValidatorTest {
     /// The key of cases that are files
     #[arg(long)]
     pub key: Option<String>,
-    /// Fuel for one call
-    #[arg(long)]
-    pub fuel: Option<u64>,
-    /// Memory for one call, in bytes
-    #[arg(long)]
-    pub memory_bytes: Option<u64>,
-    /// Wall-clock backstop for one call, in ms
-    #[arg(long)]
-    pub time_ms: Option<u64>,
+    #[command(flatten)]
+    pub limits: LimitArgs,
     /// Only cases whose names match: * stands for any characters
     #[arg(long, value_name = "GLOB")]
     pub run: Option<String>,
@@ -67,4 +62,48 @@ pub struct ValidatorTest {
     /// Write a report for CI (JUnit XML) too
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+    /// Test again whenever the component, a case or a source changes
+    #[arg(long, conflicts_with = "update")]
+    pub watch: bool,
+}
+
+/// A change of one document, and what is there before it.
+#[derive(Debug, Default, Args)]
+pub struct Document {
+    /// The key it would have
+    #[arg(long, default_value = "key")]
+    pub key: String,
+    /// Media type; default: by the key's extension
+    #[arg(long = "type", value_name = "MEDIA")]
+    pub media: Option<String>,
+    /// A key that is there before, as KEY=VALUE or KEY=@file; its own key gives the old value
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub given: Vec<String>,
+    /// Keys it may look up besides its own: * within a segment, ** across; default: those given
+    #[arg(long, value_name = "GLOB")]
+    pub reads: Vec<String>,
+    /// Settings: JSON, or @file
+    #[arg(long)]
+    pub settings: Option<String>,
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ValidatorRun {
+    /// A component file, a built-in's name, or a digest
+    pub component: String,
+    /// The value; - reads stdin, @file a file
+    pub value: String,
+    #[command(flatten)]
+    pub document: Document,
+}
+
+#[derive(Debug, Args)]
+pub struct ValidatorWit {
+    /// A version, such as 1.0.0; default: the newest
+    pub version: Option<String>,
+    /// List the versions instead
+    #[arg(long, conflicts_with = "version")]
+    pub list: bool,
 }

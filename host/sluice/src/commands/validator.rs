@@ -3,11 +3,16 @@
 mod bind;
 mod building;
 mod component;
+mod decision;
 mod examine;
 mod inspect;
+mod journal;
 mod listing;
 mod project;
+mod proposal;
+mod scenario;
 mod trial;
+mod wit;
 
 use std::io::Write;
 use std::path::Path;
@@ -32,7 +37,9 @@ pub fn run(context: &Context, verb: &ValidatorVerb) -> Result<Ended> {
         ValidatorVerb::Ls => context.run(listing::list(context)),
         ValidatorVerb::Inspect { component } => context.run(inspect::inspect(context, component)),
         ValidatorVerb::Run(args) => context.run(trial::run(context, args)),
+        ValidatorVerb::Test(args) if args.watch => context.run_unbounded(examine::watch(context, args)),
         ValidatorVerb::Test(args) => examine::examine(context, args),
+        ValidatorVerb::Wit(args) => wit::print(context, args),
     }
 }
 

@@ -18,6 +18,7 @@ mod starts;
 mod storm;
 mod through;
 mod trees;
+mod trials;
 mod trouble;
 mod validators;
 mod values;
