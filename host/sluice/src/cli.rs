@@ -9,7 +9,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sluice_core::{Digest, Revision};
 
-pub use author::{Document, Lang, ValidatorBuild, ValidatorNew, ValidatorRun, ValidatorTest, ValidatorWit};
+pub use author::{
+    Document, Lang, ValidatorBench, ValidatorBuild, ValidatorNew, ValidatorRun, ValidatorTest, ValidatorWit,
+};
 pub use limits::LimitArgs;
 
 /// Delivers configuration to edge hosts; validators judge every change on every host before it is applied.
@@ -109,7 +111,7 @@ pub enum Verb {
     History(History),
     /// One entry of the log with its outcome
     Show(Show),
-    /// Validators: new, build, test, run, inspect, wit, push, bind, unbind, pull, ls
+    /// Validators: new, build, test, run, bench, inspect, wit, push, bind, unbind, pull, ls
     #[command(subcommand)]
     Validator(Box<ValidatorVerb>),
     /// Look for what is wrong with Redis, the disk and this machine
@@ -354,6 +356,8 @@ pub enum ValidatorVerb {
     Run(ValidatorRun),
     /// Run a component over the cases of a folder here
     Test(ValidatorTest),
+    /// Measure a component here: compiling, calls, memory
+    Bench(ValidatorBench),
     /// Print the interface a validator speaks, in WIT
     Wit(ValidatorWit),
 }

@@ -100,6 +100,32 @@ pub struct ValidatorRun {
 }
 
 #[derive(Debug, Args)]
+pub struct ValidatorBench {
+    /// A component file, a built-in's name, or a digest
+    pub component: String,
+    /// The value judged; - reads stdin, @file a file
+    #[arg(long, value_name = "VALUE", required_unless_present = "case")]
+    pub value: Option<String>,
+    /// A folder with change.toml instead, as validator test has them
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["value", "key", "media", "given"])]
+    pub case: Option<PathBuf>,
+    #[command(flatten)]
+    pub document: Document,
+    /// Calls measured of each kind
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(10..=1_000_000))]
+    pub runs: u32,
+    /// Write what was measured, for --baseline later
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Compare with what was saved
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// End with 1 when anything is worse than the baseline by more than this factor
+    #[arg(long, value_name = "X", requires = "baseline")]
+    pub max_ratio: Option<f64>,
+}
+
+#[derive(Debug, Args)]
 pub struct ValidatorWit {
     /// A version, such as 1.0.0; default: the newest
     pub version: Option<String>,

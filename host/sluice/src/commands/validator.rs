@@ -8,6 +8,7 @@ mod examine;
 mod inspect;
 mod journal;
 mod listing;
+mod measuring;
 mod project;
 mod proposal;
 mod scenario;
@@ -39,6 +40,7 @@ pub fn run(context: &Context, verb: &ValidatorVerb) -> Result<Ended> {
         ValidatorVerb::Run(args) => context.run(trial::run(context, args)),
         ValidatorVerb::Test(args) if args.watch => context.run_unbounded(examine::watch(context, args)),
         ValidatorVerb::Test(args) => examine::examine(context, args),
+        ValidatorVerb::Bench(args) => context.run_unbounded(measuring::bench(context, args)),
         ValidatorVerb::Wit(args) => wit::print(context, args),
     }
 }

@@ -131,3 +131,22 @@ fn cases_are_tested_again_when_a_file_changes() -> Result<()> {
     assert_eq!(ended?.code(), Some(0));
     Ok(())
 }
+
+#[test]
+fn a_measurement_is_compared_with_one_before() -> Result<()> {
+    let desk = Desk::new(&[("whole/change.toml", "[[edits]]\nkey = 'a.json'\nnew = '{}'\n")])?;
+    let (saved, case) = (desk.path("saved.json"), desk.path("whole"));
+    let (saved, case) = (saved.to_str().context("ours")?, case.to_str().context("ours")?);
+    let bench = ["validator", "bench", "bounds", "--settings", r#"{"/max": [1, 2]}"#, "--runs", "10"];
+    desk.sluice.ok(&[&bench[..], &["--case", case, "--save", saved]].concat())?;
+    let told = desk.sluice.json(&[&bench[..], &["--value", "{}", "--baseline", saved]].concat())?;
+    let measures = told["items"].as_array().context("items")?;
+    for name in ["compile", "load", "image", "call-p50", "image-call-p99", "fuel", "memory", "calls-2-threads"] {
+        let measure = measures.iter().find(|measure| measure["measure"] == name).with_context(|| name.to_owned())?;
+        assert!(measure["now"].as_f64() > Some(0.0) && measure["ratio"].as_f64() > Some(0.0), "{measure}");
+    }
+    let strict = [&bench[..], &["--value", "{}", "--baseline", saved, "--max-ratio", "0.000001"]].concat();
+    assert_eq!(desk.sluice.run(&strict)?.code, 1);
+    assert_eq!(desk.sluice.run(&bench)?.code, 2, "nothing to judge");
+    Ok(())
+}
