@@ -10,7 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use sluice_core::{Digest, Revision};
 
 pub use author::{
-    Document, Lang, ValidatorBench, ValidatorBuild, ValidatorNew, ValidatorRun, ValidatorTest, ValidatorWit,
+    Document, Lang, ValidatorBench, ValidatorBuild, ValidatorNew, ValidatorRecord, ValidatorReplay, ValidatorRun,
+    ValidatorTest, ValidatorWit,
 };
 pub use limits::LimitArgs;
 
@@ -111,7 +112,7 @@ pub enum Verb {
     History(History),
     /// One entry of the log with its outcome
     Show(Show),
-    /// Validators: new, build, test, run, bench, inspect, wit, push, bind, unbind, pull, ls
+    /// Validators: new, build, test, run, bench, inspect, wit, push, bind, unbind, pull, ls, record, replay
     #[command(subcommand)]
     Validator(Box<ValidatorVerb>),
     /// Look for what is wrong with Redis, the disk and this machine
@@ -358,6 +359,10 @@ pub enum ValidatorVerb {
     Test(ValidatorTest),
     /// Measure a component here: compiling, calls, memory
     Bench(ValidatorBench),
+    /// Write changes that hosts have seen to a file, with the state before each
+    Record(ValidatorRecord),
+    /// Run a component over recorded changes, and list the verdicts that are others now
+    Replay(ValidatorReplay),
     /// Print the interface a validator speaks, in WIT
     Wit(ValidatorWit),
 }

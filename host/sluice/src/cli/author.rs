@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use sluice_core::Revision;
 
 use super::limits::LimitArgs;
 
@@ -123,6 +124,47 @@ pub struct ValidatorBench {
     /// End with 1 when anything is worse than the baseline by more than this factor
     #[arg(long, value_name = "X", requires = "baseline")]
     pub max_ratio: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub struct ValidatorRecord {
+    /// From the log of the space; so far the only source
+    #[arg(long, required = true)]
+    pub from_log: bool,
+    /// The file to write, JSON Lines
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Changes of the keys that this binding names now, with the verdicts it came to then
+    #[arg(long, value_name = "NAME")]
+    pub binding: Option<String>,
+    /// Changes of these keys, with what became of them; repeatable
+    #[arg(long, value_name = "GLOB", required_unless_present = "binding", conflicts_with = "binding")]
+    pub keys: Vec<String>,
+    /// Other keys to record the state of, for look-ups; repeatable; default: those the binding reads
+    #[arg(long, value_name = "GLOB")]
+    pub reads: Vec<String>,
+    /// Only entries behind this revision
+    #[arg(long, value_name = "REV")]
+    pub since: Option<Revision>,
+    /// At most this many, the newest
+    #[arg(long, default_value_t = 1000)]
+    pub limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct ValidatorReplay {
+    /// A file that validator record wrote
+    pub file: PathBuf,
+    /// The new build: a component file, a built-in's name, or a digest
+    pub component: String,
+    /// Take settings, limits and reads from this binding as it is now, instead of the recorded one
+    #[arg(long, value_name = "NAME")]
+    pub binding: Option<String>,
+    /// Settings: JSON, or @file
+    #[arg(long)]
+    pub settings: Option<String>,
+    #[command(flatten)]
+    pub limits: LimitArgs,
 }
 
 #[derive(Debug, Args)]

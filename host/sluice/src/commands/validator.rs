@@ -11,6 +11,8 @@ mod listing;
 mod measuring;
 mod project;
 mod proposal;
+mod recording;
+mod replaying;
 mod scenario;
 mod trial;
 mod wit;
@@ -41,6 +43,8 @@ pub fn run(context: &Context, verb: &ValidatorVerb) -> Result<Ended> {
         ValidatorVerb::Test(args) if args.watch => context.run_unbounded(examine::watch(context, args)),
         ValidatorVerb::Test(args) => examine::examine(context, args),
         ValidatorVerb::Bench(args) => context.run_unbounded(measuring::bench(context, args)),
+        ValidatorVerb::Record(args) => context.run(recording::record(context, args)),
+        ValidatorVerb::Replay(args) => context.run(replaying::replay(context, args)),
         ValidatorVerb::Wit(args) => wit::print(context, args),
     }
 }

@@ -14,6 +14,7 @@ mod outages;
 mod put;
 mod races;
 mod reading;
+mod recordings;
 mod starts;
 mod storm;
 mod through;
