@@ -2,12 +2,13 @@
 
 pub mod tape;
 
-use std::collections::VecDeque;
+use std::collections::btree_map::Entry as Place;
+use std::collections::{BTreeMap, VecDeque};
 
 use anyhow::{Result, anyhow, bail};
 use serde_json::{Map, Value, json};
 use sluice_core::key::VALIDATORS;
-use sluice_core::{Change, Entry, Globs, Key, Outcome, Refusal, State};
+use sluice_core::{Change, Digest, Entry, Globs, Key, Outcome, Refusal, State};
 
 use super::component::Component;
 use super::decision::Decision;
@@ -17,7 +18,7 @@ use crate::exit::{Ended, usage};
 use crate::replica::Replica;
 use crate::space::{Context, Space};
 use crate::told::shown;
-use crate::wiring::edges::{Binding, Glob, library};
+use crate::wiring::edges::{Binding, Glob, Library, library};
 use tape::{By, Head, Moment, Recorded, Tape};
 
 /// An entry of interest, as the fold saw it.
@@ -27,14 +28,22 @@ struct Sighting {
     before: State,
 }
 
+/// Where changes are judged again: few components judged many of them.
+struct Rehearing {
+    library: Library,
+    space: Space,
+    components: BTreeMap<Digest, Component>,
+}
+
 pub async fn record(context: &Context, args: &ValidatorRecord) -> Result<Ended> {
     let space = context.space()?;
     let replica = space.replica()?;
     let head = head(&context.reach.space, &replica, args).await?;
     let found = sightings(&replica, args, &globs(&head.proposal.keys)?).await?;
     let mut moments = Vec::with_capacity(found.len());
+    let mut rehearing = Rehearing { library: library()?, space, components: BTreeMap::new() };
     for sighting in &found {
-        let recorded = recorded(&space, args.binding.as_deref(), sighting).await?;
+        let recorded = rehearing.recorded(args.binding.as_deref(), sighting).await?;
         moments.push(Moment::new(
             &sighting.entry,
             &sighting.outcome,
@@ -105,33 +114,37 @@ async fn sightings(replica: &Replica, args: &ValidatorRecord, keys: &Globs) -> R
     Ok(found)
 }
 
-/// The verdict of the binding of that moment; where there was none, what became of the entry.
-async fn recorded(space: &Space, name: Option<&str>, sighting: &Sighting) -> Result<Recorded> {
-    let Sighting { entry, outcome, before } = sighting;
-    let binding = name.and_then(|name| at_work(before, name, entry));
-    let Some(binding) = binding else {
-        let is_applied = matches!(outcome, Outcome::Applied(_));
-        return Ok(Recorded {
-            by: By::Outcome,
-            component: None,
-            decision: if is_applied { "accept" } else { "reject" }.to_owned(),
-            findings: outcome.findings().iter().map(|finding| Value::Object(shown(finding))).collect(),
-        });
-    };
-    let component = Component::find(&binding.component.to_string(), space).await?;
-    let library = library()?;
-    let trial = tokio::task::block_in_place(|| library.try_out(&component.bytes, binding, entry, before));
-    let trial = trial.map_err(|unfit| anyhow!("the component of {}: it {}", binding.name, unfit.0))?;
-    let (decision, findings) = Decision::of(&trial);
-    if let Decision::Fault(why) = &decision {
-        bail!("no verdict about {}: {why}", entry.revision);
+impl Rehearing {
+    /// The verdict of the binding of that moment; where there was none, what became of the entry.
+    async fn recorded(&mut self, name: Option<&str>, sighting: &Sighting) -> Result<Recorded> {
+        let Sighting { entry, outcome, before } = sighting;
+        let binding = name.and_then(|name| at_work(before, name, entry));
+        let Some(binding) = binding else {
+            let is_applied = matches!(outcome, Outcome::Applied(_));
+            return Ok(Recorded {
+                by: By::Outcome,
+                component: None,
+                decision: if is_applied { "accept" } else { "reject" }.to_owned(),
+                findings: outcome.findings().iter().map(|finding| Value::Object(shown(finding))).collect(),
+            });
+        };
+        let component = match self.components.entry(binding.component) {
+            Place::Occupied(found) => found.into_mut(),
+            Place::Vacant(room) => room.insert(Component::find(&binding.component.to_string(), &self.space).await?),
+        };
+        let trial = tokio::task::block_in_place(|| self.library.try_out(&component.bytes, binding, entry, before));
+        let trial = trial.map_err(|unfit| anyhow!("the component of {}: it {}", binding.name, unfit.0))?;
+        let (decision, findings) = Decision::of(&trial);
+        if let Decision::Fault(why) = &decision {
+            bail!("no verdict about {}: {why}", entry.revision);
+        }
+        Ok(Recorded {
+            by: By::Binding,
+            component: Some(component.digest.to_string()),
+            decision: decision.word().to_owned(),
+            findings: findings.iter().map(|finding| Value::Object(shown(finding))).collect(),
+        })
     }
-    Ok(Recorded {
-        by: By::Binding,
-        component: Some(component.digest.to_string()),
-        decision: decision.word().to_owned(),
-        findings: findings.iter().map(|finding| Value::Object(shown(finding))).collect(),
-    })
 }
 
 /// The binding of this name, if it was asked about the entry.
