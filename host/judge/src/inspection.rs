@@ -94,7 +94,7 @@ impl Library {
     fn describe(&self, guest: &Prepared) -> Result<Description, String> {
         let ask = |guest: &Guest, store: &mut _| guest.describe(store);
         let ran = run(&self.machine, guest, &Limits::DEFAULT, None, ask);
-        let said = ran.result.map_err(|stop| format!("cannot describe itself: {stop:?}"))?;
+        let said = ran.result.map_err(|stop| format!("cannot describe itself: {}", stop.why()))?;
         let clean = |text: &str| crate::finding::clean(text, 256).to_string();
         let globs = |globs: &[String]| globs.iter().take(LISTED_MAX).map(|glob| clean(glob)).collect();
         Ok(Description {

@@ -1,13 +1,15 @@
 //! Runs validators: wasmtime components under fuel, memory and time limits.
 //!
 //! - [`Validators`]: the port; all bindings of a state on each change, and bindings themselves
-//! - [`Library`]: components, compiled once and kept; also tries one out, and looks into one
+//! - [`Library`]: components, compiled once and kept; also looks into one
+//! - [`Candidate`]: one of them with a binding, to be tried out
 //! - [`Binding`], [`Glob`], [`Limits`]: what a binding document says, read by the core
 //!
 //! A verdict is a function of the change, the state before it and the bindings in it. What could differ
 //! between hosts, time and room, ends as a fault and never as a verdict.
 
 mod admission;
+mod candidate;
 mod engine;
 mod finding;
 mod guest;
@@ -29,6 +31,7 @@ mod weight;
 mod workshop;
 mod wrap;
 
+pub use candidate::Candidate;
 pub use inspection::{Description, Inspection};
 pub use journal::{Journal, Level, Line};
 pub use library::{COMPONENT_BYTES_MAX, Library, Settings, Unfit};

@@ -3,12 +3,16 @@
 use std::time::{Duration, Instant};
 
 use sluice_core::{Fault, Limits};
-use wasmtime::{Error, OutOfMemory, PoolConcurrencyLimitError, ResourceLimiter, Store, Trap};
+use wasmtime::{Error, FrameInfo, OutOfMemory, PoolConcurrencyLimitError, ResourceLimiter, Store, Trap, WasmBacktrace};
 
 use crate::engine::Machine;
+use crate::finding::clean;
 use crate::guest::{Guest, Prepared};
 use crate::journal::{Journal, Level};
 use crate::sight::{Blind, Sight};
+
+/// Bytes of a function's name that are shown.
+const NAME_BYTES_MAX: usize = 256;
 
 /// What a call used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +36,15 @@ pub(crate) enum Stop {
     Denied(String),
     /// This host could not finish it.
     Fault(Fault, String),
+}
+
+impl Stop {
+    /// For people.
+    pub(crate) fn why(&self) -> &str {
+        match self {
+            Stop::Limit(why) | Stop::Trap(why) | Stop::Denied(why) | Stop::Fault(_, why) => why,
+        }
+    }
 }
 
 /// What one instance may use, and what became of it.
@@ -61,6 +74,8 @@ pub(crate) struct Ran<T> {
     /// What configuring took, if the call had to be preceded by it.
     pub(crate) configured_fuel: u64,
     pub(crate) journal: Journal,
+    /// The functions it was in when it was stopped, the innermost first.
+    pub(crate) backtrace: Vec<String>,
 }
 
 /// Runs `call` on a fresh instance.
@@ -77,9 +92,10 @@ pub(crate) fn run<T>(
     let result = guest.instantiate(&mut store).and_then(|guest| call(&guest, &mut store));
     let fuel = limits.fuel - store.get_fuel().expect("the engine counts fuel");
     let cost = Cost { fuel, memory_bytes: store.data().held as u64, time: begun.elapsed() };
+    let backtrace = result.as_ref().err().map_or_else(Vec::new, frames);
     let result = result.map_err(|error| stop(&error, store.data(), limits));
     let Sandbox { journal, configured_fuel, .. } = store.into_data();
-    Ran { result, cost, configured_fuel, journal }
+    Ran { result, cost, configured_fuel, journal, backtrace }
 }
 
 /// Room for one instance, with all its limits set.
@@ -90,6 +106,16 @@ pub(crate) fn store(machine: &Machine, limits: &Limits, sight: Option<Sight>) ->
     store.set_hostcall_fuel(limits.result_bytes as usize);
     store.set_epoch_deadline(Machine::ticks(limits.time_ms));
     store
+}
+
+/// The functions a failed call was in, by their names where the component keeps them.
+fn frames(error: &Error) -> Vec<String> {
+    let frames = error.downcast_ref::<WasmBacktrace>().map_or(&[][..], WasmBacktrace::frames);
+    let name = |frame: &FrameInfo| match frame.func_name() {
+        Some(name) => clean(name, NAME_BYTES_MAX).to_string(),
+        None => format!("function {}", frame.func_index()),
+    };
+    frames.iter().map(name).collect()
 }
 
 /// Sorts a failed call by what it means, not by who threw it.
@@ -103,21 +129,39 @@ fn stop(error: &Error, sandbox: &Sandbox, limits: &Limits) -> Stop {
         None => (),
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => Stop::Limit(format!("used up its fuel of {}", limits.fuel)),
+        Some(Trap::OutOfFuel) => {
+            Stop::Limit(format!("used up its fuel of {}{}", limits.fuel, raise("fuel", limits.fuel, Limits::MAX.fuel)))
+        }
         Some(Trap::Interrupt) => {
-            Stop::Fault(Fault::Time, format!("still running after {} ms, with fuel left", limits.time_ms))
+            let remedy = raise("time_ms", limits.time_ms, Limits::MAX.time_ms);
+            Stop::Fault(Fault::Time, format!("still running after {} ms, with fuel left{remedy}", limits.time_ms))
         }
         // How a guest takes a refused allocation is its own business; nearly all abort.
-        Some(_) if sandbox.denied => {
-            Stop::Limit(format!("wanted more than its {} bytes of memory", limits.memory_bytes))
-        }
+        Some(_) if sandbox.denied => Stop::Limit(wanted_memory(sandbox, limits)),
         Some(trap) => Stop::Trap(match &sandbox.journal.last_error {
             Some(said) => format!("{said} ({trap})"),
             None => trap.to_string(),
         }),
-        None if said_too_much(error) => Stop::Limit(format!("said more than {} bytes at once", limits.result_bytes)),
-        None if sandbox.denied => Stop::Limit(format!("needs more than its {} bytes of memory", limits.memory_bytes)),
+        None if said_too_much(error) => {
+            let remedy = raise("result_bytes", limits.result_bytes, Limits::MAX.result_bytes);
+            Stop::Limit(format!("said more than {} bytes at once{remedy}, or report less", limits.result_bytes))
+        }
+        None if sandbox.denied => Stop::Limit(wanted_memory(sandbox, limits)),
         None => Stop::Trap(format!("{error:#}")),
+    }
+}
+
+fn wanted_memory(sandbox: &Sandbox, limits: &Limits) -> String {
+    let (held, limit) = (sandbox.held, limits.memory_bytes);
+    let remedy = raise("memory_bytes", limit, Limits::MAX.memory_bytes);
+    format!("wanted more than its {limit} bytes of memory, {held} held{remedy}")
+}
+
+/// How to get more of what was not enough.
+fn raise(name: &str, limit: u64, most: u64) -> String {
+    match limit < most {
+        true => format!(": raise limits.{name} of the binding, to {most} at most"),
+        false => format!(": limits.{name} can be no higher"),
     }
 }
 

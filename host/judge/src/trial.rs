@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use sluice_core::{self as core, Binding, Cause, Change, Digest, Entry, Fault, Severity, State, Verdict};
+use sluice_core::{self as core, Binding, Cause, Change, Entry, Fault, Severity, State, Verdict};
 
 use crate::finding::{said, taken};
-use crate::guest::{Decision, Guest, Prepared, Sieve, Told, words};
+use crate::guest::{Decision, Guest, GuestFault, Prepared, Sieve, Told, words};
 use crate::image;
 use crate::journal::Journal;
 use crate::library::{Library, Unfit};
-use crate::run::{Cost, Stop, run};
+use crate::run::{Cost, Ran, Stop, run};
 use crate::sight::Sight;
 
 /// What a validator made of a change.
@@ -19,30 +19,25 @@ pub struct Trial {
     pub judgement: Result<Verdict, (Fault, String)>,
     /// Whether it accepted with a warning: the change is applied, and somebody should look at it.
     pub has_warned: bool,
+    /// Whether it rejected because it says that it is itself broken.
+    pub has_failed: bool,
     /// What it used.
     pub cost: Cost,
     /// Fuel that taking the settings in took, which no part of the cost is; zero where an image had them.
     pub configured_fuel: u64,
     /// What it wrote for people.
     pub journal: Journal,
+    /// Where it was when it was stopped, the innermost function first; empty when it was not, or does not say.
+    pub backtrace: Vec<String>,
 }
 
 impl Library {
-    /// Runs a component on an entry, as a host with this binding would. Of the space only `before` counts, which
-    /// gives the old values and what is looked up. An entry whose keys the binding does not name is accepted unheard.
+    /// Runs a component on an entry, as a host with this binding would. See [`Candidate::judge`].
     ///
     /// # Errors
     /// When the component cannot be a validator.
     pub fn try_out(&self, bytes: &[u8], binding: &Binding, entry: &Entry, before: &State) -> Result<Trial, Unfit> {
-        let prepared = self.add(Digest::of(bytes), bytes)?;
-        let image = self.at_hand(image::name(binding));
-        let change = entry.content.as_ref().map_err(|malformed| Unfit(format!("was given no change: {malformed}")))?;
-        let told = match Told::new(entry, change, before) {
-            Ok(told) => told,
-            Err(digest) => return Ok(Trial::of(Err((Fault::Missing, format!("blob {digest} is not at hand"))))),
-        };
-        let Some(sieve) = sieve(binding, &segments(change)) else { return Ok(Trial::of(Ok(Verdict::accept()))) };
-        Ok(self.try_prepared(&prepared, image.as_deref(), binding, &told, &sieve))
+        self.candidate(bytes, binding)?.judge(entry, before)
     }
 
     /// Makes the image that calls with these settings begin from, as hosts do by themselves where it is worth it.
@@ -74,6 +69,7 @@ impl Library {
         let ran = run(&self.machine, guest, &binding.limits, sight, ask);
         let name = &binding.name;
         let has_warned = matches!(&ran.result, Ok(Ok(verdict)) if verdict.decision == Decision::Warn);
+        let has_failed = matches!(&ran.result, Ok(Err(GuestFault::Internal(_))));
         let judgement = match ran.result {
             Ok(Ok(verdict)) => {
                 let findings = taken(name, verdict.findings, &own()).into();
@@ -82,20 +78,26 @@ impl Library {
                     Decision::Reject => Verdict::Reject(Cause::Verdict, findings),
                 })
             }
-            Ok(Err(fault)) => {
-                let (code, message) = words(fault);
-                Ok(rejected(name, Cause::Verdict, code, message))
-            }
+            Ok(Err(fault)) => Ok(faulty(name, fault)),
             Err(stop) => stopped(name, stop),
         };
-        Trial { judgement, has_warned, cost: ran.cost, configured_fuel: ran.configured_fuel, journal: ran.journal }
+        let Ran { cost, configured_fuel, journal, backtrace, .. } = ran;
+        Trial { judgement, has_warned, has_failed, cost, configured_fuel, journal, backtrace }
     }
 }
 
 impl Trial {
     /// What is known without a call.
-    fn of(judgement: Result<Verdict, (Fault, String)>) -> Trial {
-        Trial { judgement, has_warned: false, cost: Cost::default(), configured_fuel: 0, journal: Journal::default() }
+    pub(crate) fn of(judgement: Result<Verdict, (Fault, String)>) -> Trial {
+        Trial {
+            judgement,
+            has_warned: false,
+            has_failed: false,
+            cost: Cost::default(),
+            configured_fuel: 0,
+            journal: Journal::default(),
+            backtrace: Vec::new(),
+        }
     }
 }
 
@@ -107,6 +109,12 @@ pub(crate) fn stopped(name: &Arc<str>, stop: Stop) -> Result<Verdict, (Fault, St
         Stop::Denied(why) => Ok(rejected(name, Cause::Trap, "reads", why)),
         Stop::Fault(fault, why) => Err((fault, format!("validator {name}: {why}"))),
     }
+}
+
+/// What a fault of the guest's own means: a rule that could not be checked was not kept.
+pub(crate) fn faulty(name: &Arc<str>, fault: GuestFault) -> Verdict {
+    let (code, message) = words(fault);
+    rejected(name, Cause::Verdict, code, message)
 }
 
 fn rejected(name: &Arc<str>, cause: Cause, code: &str, message: String) -> Verdict {

@@ -1,6 +1,7 @@
 //! What was typed: the command line as clap reads it, one type a verb.
 
 mod author;
+mod limits;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +9,11 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sluice_core::{Digest, Revision};
 
-pub use author::{Lang, ValidatorBuild, ValidatorNew, ValidatorTest};
+pub use author::{
+    Document, Lang, ValidatorBench, ValidatorBuild, ValidatorNew, ValidatorRecord, ValidatorReplay, ValidatorRun,
+    ValidatorTest, ValidatorWit,
+};
+pub use limits::LimitArgs;
 
 /// Delivers configuration to edge hosts; validators judge every change on every host before it is applied.
 #[derive(Debug, Parser)]
@@ -107,9 +112,9 @@ pub enum Verb {
     History(History),
     /// One entry of the log with its outcome
     Show(Show),
-    /// Validators: new, build, test, push, bind, list, inspect, run
+    /// Validators: new, build, test, run, bench, inspect, wit, push, bind, unbind, pull, ls, record, replay
     #[command(subcommand)]
-    Validator(ValidatorVerb),
+    Validator(Box<ValidatorVerb>),
     /// Look for what is wrong with Redis, the disk and this machine
     Doctor(Doctor),
     /// Print shell completions
@@ -352,6 +357,14 @@ pub enum ValidatorVerb {
     Run(ValidatorRun),
     /// Run a component over the cases of a folder here
     Test(ValidatorTest),
+    /// Measure a component here: compiling, calls, memory
+    Bench(ValidatorBench),
+    /// Write changes that hosts have seen to a file, with the state before each
+    Record(ValidatorRecord),
+    /// Run a component over recorded changes, and list the verdicts that are others now
+    Replay(ValidatorReplay),
+    /// Print the interface a validator speaks, in WIT
+    Wit(ValidatorWit),
 }
 
 #[derive(Debug, Args)]
@@ -366,15 +379,8 @@ pub struct Bind {
     /// Settings: JSON, or @file
     #[arg(long)]
     pub settings: Option<String>,
-    /// Fuel for one call
-    #[arg(long)]
-    pub fuel: Option<u64>,
-    /// Memory for one call, in bytes
-    #[arg(long)]
-    pub memory_bytes: Option<u64>,
-    /// Wall-clock backstop for one call, in ms
-    #[arg(long)]
-    pub time_ms: Option<u64>,
+    #[command(flatten)]
+    pub limits: LimitArgs,
     /// What its verdicts do: monitor tells and refuses nothing, off asks nothing [default: enforce]
     #[arg(long)]
     pub mode: Option<BindMode>,
@@ -387,23 +393,6 @@ pub enum BindMode {
     Enforce,
     Monitor,
     Off,
-}
-
-#[derive(Debug, Args)]
-pub struct ValidatorRun {
-    /// A component file, a built-in's name, or a digest
-    pub component: String,
-    /// The value; - reads stdin, @file a file
-    pub value: String,
-    /// The key it would have
-    #[arg(long, default_value = "key")]
-    pub key: String,
-    /// Settings: JSON, or @file
-    #[arg(long)]
-    pub settings: Option<String>,
-    /// Media type; default: by the key's extension
-    #[arg(long = "type", value_name = "MEDIA")]
-    pub media: Option<String>,
 }
 
 #[derive(Debug, Args)]

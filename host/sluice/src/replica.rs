@@ -37,6 +37,8 @@ impl Replica {
                 if until.is_some_and(|until| entry.revision > until) {
                     return Ok(state);
                 }
+                // Filled here, so that who looks sees what was judged.
+                let entry = self.filled(entry).await?;
                 let outcome = self.step(&mut state, entry.clone()).await?;
                 see(&entry, &outcome, &state);
             }

@@ -3,12 +3,20 @@
 mod bind;
 mod building;
 mod component;
+mod decision;
 mod examine;
 mod inspect;
+mod journal;
 mod listing;
 mod manifest;
+mod measuring;
 mod project;
+mod proposal;
+mod recording;
+mod replaying;
+mod scenario;
 mod trial;
+mod wit;
 
 use std::io::Write;
 use std::path::Path;
@@ -35,7 +43,12 @@ pub fn run(context: &Context, verb: &ValidatorVerb) -> Result<Ended> {
         ValidatorVerb::Ls => context.run(listing::list(context)),
         ValidatorVerb::Inspect { component } => context.run(inspect::inspect(context, component)),
         ValidatorVerb::Run(args) => context.run(trial::run(context, args)),
+        ValidatorVerb::Test(args) if args.watch => context.run_unbounded(examine::watch(context, args)),
         ValidatorVerb::Test(args) => examine::examine(context, args),
+        ValidatorVerb::Bench(args) => context.run_unbounded(measuring::bench(context, args)),
+        ValidatorVerb::Record(args) => context.run(recording::record(context, args)),
+        ValidatorVerb::Replay(args) => context.run(replaying::replay(context, args)),
+        ValidatorVerb::Wit(args) => wit::print(context, args),
     }
 }
 

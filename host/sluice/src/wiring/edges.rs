@@ -3,7 +3,10 @@
 use anyhow::{Context, Result};
 
 pub use sluice_artifacts::{ALL as BUILT_IN, kit};
-pub use sluice_judge::{Binding, COMPONENT_BYTES_MAX, Cost, Glob, Library, Limits, wrapped};
+pub use sluice_judge::{
+    Binding, COMPONENT_BYTES_MAX, Candidate, Cost, Glob, Journal, Level, Library, Limits, Settings as LibrarySettings,
+    Trial, wrapped,
+};
 pub use sluice_redis::{HostId, HostReport, Redis, Right, Seen, ServerFacts, Space, StreamFacts};
 
 /// The validators' engine, with a cache in the user's folder, so that a second run starts at once.

@@ -53,9 +53,7 @@ pub fn settings(text: &str) -> Result<Value> {
 
 /// What is left out has the hosts' defaults, also after they have changed.
 fn document(args: &Bind, component: &str, settings: Option<Value>) -> Value {
-    let limits = [("fuel", args.fuel), ("memory_bytes", args.memory_bytes), ("time_ms", args.time_ms)];
-    let limits: Map<String, Value> =
-        limits.into_iter().filter_map(|(name, limit)| limit.map(|limit| (name.to_owned(), limit.into()))).collect();
+    let limits = args.limits.document();
     let mut document =
         Map::from_iter([("keys".to_owned(), json!(args.keys)), ("component".to_owned(), json!(component))]);
     if let Some(settings) = settings {
@@ -73,7 +71,7 @@ fn document(args: &Bind, component: &str, settings: Option<Value>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::BindMode;
+    use crate::cli::{BindMode, LimitArgs};
 
     #[test]
     fn a_binding_says_only_what_was_said() {
@@ -82,9 +80,7 @@ mod tests {
             component: String::new(),
             keys: vec!["app/**".to_owned()],
             settings: None,
-            fuel,
-            memory_bytes: None,
-            time_ms: None,
+            limits: LimitArgs { fuel, ..LimitArgs::default() },
             mode: fuel.map(|_| BindMode::Monitor),
             publish: crate::cli::PublishArgs::default(),
         };

@@ -15,7 +15,11 @@ pub async fn inspect(context: &Context, text: &str) -> Result<Ended> {
     let said = inspection.description.as_ref();
     let compile_ms = inspection.compile_time.as_millis() as u64;
     let is_fit = inspection.refusal.is_none();
-    let fields: [(&str, Value); 11] = [
+    let settings = said.and_then(|said| said.settings_schema.as_deref());
+    // As a document where it is one; a validator may say anything.
+    let settings = settings.map(|text| serde_json::from_str(text).unwrap_or_else(|_| json!(text)));
+    let image = inspection.imageless.as_ref().map_or_else(|| "yes".to_owned(), |why| format!("no: {why}"));
+    let fields: [(&str, Value); 15] = [
         ("digest", json!(inspection.digest.to_string())),
         ("bytes", json!(inspection.bytes)),
         ("verdict", json!(if is_fit { "ok" } else { "refused" })),
@@ -26,6 +30,10 @@ pub async fn inspect(context: &Context, text: &str) -> Result<Ended> {
         ("summary", json!(said.map(|said| &said.summary))),
         ("imports", json!(inspection.imports)),
         ("exports", json!(inspection.exports)),
+        ("keys", json!(said.map(|said| &said.keys))),
+        ("reads", json!(said.map(|said| &said.reads))),
+        ("settingsSchema", json!(settings)),
+        ("image", json!(is_fit.then_some(image))),
         ("compileMs", json!(compile_ms)),
     ];
     context.output.one("Component", Map::from_iter(fields.map(|(name, value)| (name.to_owned(), value))))?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::cli::Lang;
 use crate::exit::usage;
@@ -21,20 +21,15 @@ pub struct Manifest {
     pub component: Option<String>,
     /// The binding's globs.
     pub keys: Option<Vec<String>>,
+    /// Globs of other keys it may look up.
+    #[serde(default)]
+    pub reads: Vec<String>,
     /// The key of cases that are files.
     pub key: Option<String>,
     #[serde(default)]
     pub settings: Option<Value>,
     #[serde(default)]
-    pub limits: Bounds,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Bounds {
-    pub fuel: Option<u64>,
-    pub memory_bytes: Option<u64>,
-    pub time_ms: Option<u64>,
+    pub limits: Map<String, Value>,
 }
 
 impl Manifest {

@@ -1,72 +1,102 @@
-//! `sluice validator run`: one verdict of one component, with what it cost.
+//! `sluice validator run`: one verdict of one component, with what it wrote and what it cost.
 
 use std::time::Duration;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use serde_json::{Map, Value, json};
-use sluice_core::{Finding, Revision, State, Verdict};
-use sluice_node::hub::wall_ms;
+use sluice_core::{Fault, Finding, Verdict};
 
 use super::bind::settings;
 use super::component::Component;
-use crate::cli::{Form, PublishArgs, ValidatorRun};
-use crate::draft::{Draft, Edit};
-use crate::exit::{Ended, usage};
-use crate::space::{Context, key, value};
+use super::decision::Decision;
+use super::journal;
+use super::proposal::Proposal;
+use super::scenario::Scenario;
+use crate::cli::{Document, Form, ValidatorRun};
+use crate::exit::Ended;
+use crate::space::Context;
 use crate::told::{finding_line, shown};
-use crate::wiring::edges::{Binding, Cost, library};
+use crate::wiring::edges::{Trial, library};
 
 pub async fn run(context: &Context, args: &ValidatorRun) -> Result<Ended> {
-    let (key, value) = (key(&args.key)?, value(&args.value)?);
-    if key.is_reserved() {
-        return Err(usage(format!("--key {key}: keys under _sluice/ are not left to validators, take another")));
-    }
-    let settings = args.settings.as_deref().map(settings).transpose()?;
+    let scenario = Scenario::of_typed(&args.document, &args.value)?;
     let component = Component::find(&args.component, &context.space()?).await?;
-    let document = json!({"keys": ["**"], "component": component.digest.to_string(), "settings": settings});
-    let binding =
-        Binding::parse(&component.name, document.to_string().as_bytes()).map_err(|error| anyhow!(error.message))?;
-    let now = Revision { ms: wall_ms(), seq: 0 };
-    let edit = Edit::Put { key, value, media: args.media.clone() };
-    let entry = Draft::new(&[edit], &[], &PublishArgs::default())?.entry(now);
-    if let Err(malformed) = &entry.content {
-        return Err(usage(malformed));
-    }
+    let binding = proposed(&args.document)?.bind(&component)?;
     let library = library()?;
-    let tried = tokio::task::block_in_place(|| library.try_out(&component.bytes, &binding, &entry, &State::default()));
-    let trial = tried.map_err(|unfit| anyhow!("hosts would refuse {}: it {}", component.name, unfit.0))?;
-    match trial.judgement {
-        Ok(verdict) => print(context, &verdict, &trial.cost),
-        Err((fault, why)) => bail!("no verdict ({fault}): {why}"),
-    }
+    let (decision, trial) = tokio::task::block_in_place(|| {
+        let candidate = library.candidate(&component.bytes, &binding);
+        let candidate = candidate.map_err(|unfit| anyhow!("hosts would refuse {}: it {}", component.name, unfit.0))?;
+        let configured = candidate.configure();
+        if let Some(why) = Decision::of_settings(&configured) {
+            return Ok((why, configured));
+        }
+        let trial = candidate.judge(&scenario.entry, &scenario.before).map_err(|unfit| anyhow!(unfit.0))?;
+        anyhow::Ok((Decision::of(&trial).0, trial))
+    })?;
+    print(context, &decision, &trial)
 }
 
-fn print(context: &Context, verdict: &Verdict, cost: &Cost) -> Result<Ended> {
-    let (word, cause, findings, ended) = match verdict {
-        Verdict::Accept(findings) => ("accept", None, findings, Ended::Yes),
-        Verdict::Reject(cause, findings) => ("reject", Some(cause.to_string()), findings, Ended::No),
+/// The binding that the flags describe, of all keys.
+pub fn proposed(document: &Document) -> Result<Proposal> {
+    let given = document.given.iter().filter_map(|text| text.split_once('=')).map(|(key, _)| key.to_owned());
+    Ok(Proposal {
+        keys: vec!["**".to_owned()],
+        reads: if document.reads.is_empty() { given.collect() } else { document.reads.clone() },
+        settings: document.settings.as_deref().map(settings).transpose()?,
+        limits: document.limits.document(),
+    })
+}
+
+fn print(context: &Context, decision: &Decision, trial: &Trial) -> Result<Ended> {
+    let findings = match &trial.judgement {
+        Ok(Verdict::Accept(findings) | Verdict::Reject(_, findings)) => findings.clone(),
+        Err((Fault::Missing | Fault::Memory | Fault::Time | Fault::Internal, _)) => [].into(),
     };
-    let mut fields = head(word, cause, cost);
+    let mut fields = head(decision, trial);
     let output = &context.output;
     if matches!(output.form(), Form::Table | Form::Wide) {
+        // What an author wants to know first stands first: what the panic said, which limit it was.
+        if let Some(why) = decision.why() {
+            fields.shift_remove("why");
+            fields.shift_insert(0, "why".to_owned(), why.into());
+        }
         output.one("Verdict", fields)?;
-        findings.iter().try_for_each(|finding: &Finding| output.line(&finding_line(&shown(finding))))?;
+        // Why it was stopped has been told.
+        let findings = if decision.why().is_some() { &[][..] } else { &findings[..] };
+        let findings = findings.iter().map(|finding| finding_line(&shown(finding)));
+        let lines = findings.chain(journal::lines(&trial.journal)).chain(journal::trace(context, &trial.backtrace));
+        lines.into_iter().try_for_each(|line| output.line(&line))?;
     } else {
         let findings = findings.iter().map(|finding: &Finding| Value::Object(shown(finding)));
         fields.insert("findings".to_owned(), findings.collect());
+        fields.insert("log".to_owned(), journal::told(&trial.journal));
+        if context.verbose > 0 {
+            fields.insert("backtrace".to_owned(), json!(trial.backtrace));
+        }
         output.one("Verdict", fields)?;
     }
-    Ok(ended)
+    Ok(match decision {
+        Decision::Accept | Decision::Warn => Ended::Yes,
+        Decision::Reject | Decision::Limit(_) | Decision::Trap(_) | Decision::Unusable(_) | Decision::Fault(_) => {
+            Ended::No
+        }
+    })
 }
 
-fn head(word: &str, cause: Option<String>, cost: &Cost) -> Map<String, Value> {
+fn head(decision: &Decision, trial: &Trial) -> Map<String, Value> {
     let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let cause = match &trial.judgement {
+        Ok(Verdict::Reject(cause, _)) => Some(cause.to_string()),
+        Ok(Verdict::Accept(_)) | Err(_) => None,
+    };
     let fields = [
-        ("verdict", json!(word)),
+        ("verdict", json!(decision.word())),
         ("cause", json!(cause)),
-        ("fuel", json!(cost.fuel)),
-        ("memoryBytes", json!(cost.memory_bytes)),
-        ("timeUs", json!(us(cost.time))),
+        ("why", json!(decision.why())),
+        ("fuel", json!(trial.cost.fuel)),
+        ("configureFuel", json!(trial.configured_fuel)),
+        ("memoryBytes", json!(trial.cost.memory_bytes)),
+        ("timeUs", json!(us(trial.cost.time))),
     ];
     Map::from_iter(fields.map(|(name, value)| (name.to_owned(), value)))
 }

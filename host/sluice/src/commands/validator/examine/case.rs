@@ -8,8 +8,8 @@ use sluice_core::Key;
 
 use super::expectation::Expectation;
 use super::ruling::Ruling;
-use super::scenario::Scenario;
 use crate::commands::validator::manifest::FILE;
+use crate::commands::validator::scenario::Scenario;
 use crate::exit::usage;
 
 /// A change, and what a validator should make of it.
@@ -29,6 +29,7 @@ enum Part<'a> {
     Case { name: &'a str, decision: &'a str, extension: &'a str },
     Old { name: &'a str, extension: &'a str },
     Expect { name: &'a str },
+    Given { name: &'a str },
     Other,
 }
 
@@ -38,6 +39,7 @@ struct Group {
     case: Option<(PathBuf, String, String)>,
     old: Option<(PathBuf, String)>,
     expect: Option<PathBuf>,
+    given: Option<PathBuf>,
     folder: Option<PathBuf>,
 }
 
@@ -78,9 +80,10 @@ fn grouped(folder: &Path) -> Result<BTreeMap<String, Group>> {
                 groups.entry(name.to_owned()).or_default().old = Some((path.clone(), extension.to_owned()));
             }
             Part::Expect { name } => groups.entry(name.to_owned()).or_default().expect = Some(path.clone()),
+            Part::Given { name } => groups.entry(name.to_owned()).or_default().given = Some(path.clone()),
             Part::Other if name.starts_with("README") || name == FILE => (),
             Part::Other => {
-                let remedy = "call it NAME.accept.EXT, NAME.reject.EXT, NAME.old.EXT or NAME.expect.toml";
+                let remedy = "call it NAME.accept.EXT, .warn.EXT, .reject.EXT, .old.EXT, .given.toml or .expect.toml";
                 return Err(usage(format!("{} is no part of a case: {remedy}", path.display())));
             }
         }
@@ -92,9 +95,12 @@ fn part(file: &str) -> Part<'_> {
     if let Some(name) = file.strip_suffix(".expect.toml") {
         return Part::Expect { name };
     }
+    if let Some(name) = file.strip_suffix(".given.toml") {
+        return Part::Given { name };
+    }
     let Some((stem, extension)) = file.rsplit_once('.') else { return Part::Other };
     match stem.rsplit_once('.') {
-        Some((name, decision @ ("accept" | "reject"))) => Part::Case { name, decision, extension },
+        Some((name, decision @ ("accept" | "warn" | "reject"))) => Part::Case { name, decision, extension },
         Some((name, "old")) => Part::Old { name, extension },
         Some(_) | None => Part::Other,
     }
@@ -105,12 +111,12 @@ impl Group {
         match (self.case, self.folder) {
             (Some((path, decision, extension)), None) => {
                 let old = self.old.map(|(path, _)| bytes(&path)).transpose()?;
-                let scenario = Scenario::of_file(key, &extension, bytes(&path)?, old)?;
+                let scenario = Scenario::of_file(key, &extension, bytes(&path)?, old, self.given.as_deref())?;
                 let path = folder.join(format!("{name}.expect.toml"));
                 let mut expectation = Expectation::read(&path)?.unwrap_or_default();
                 match expectation.decision.as_str() {
                     "" => expectation.decision = decision,
-                    own if own == decision || decision == "reject" && own != "accept" => (),
+                    own if own == decision || decision == "reject" && !["accept", "warn"].contains(&own) => (),
                     own => {
                         return Err(usage(format!(
                             "{}: decision {own:?}, but the case is called {decision}: leave it out",
@@ -139,7 +145,7 @@ impl Group {
             }
             (None, None) => {
                 let remedy = format!("add {name}.accept.EXT or {name}.reject.EXT, or take it out");
-                let part = self.expect.or(self.old.map(|(path, _)| path)).unwrap_or_default();
+                let part = self.expect.or(self.old.map(|(path, _)| path)).or(self.given).unwrap_or_default();
                 Err(usage(format!("{} belongs to no case: {remedy}", part.display())))
             }
         }
@@ -151,7 +157,7 @@ impl Case {
     /// Gives the file, if it was written.
     pub fn write(&self, ruling: &Ruling) -> Result<Option<&Path>> {
         let mut found = ruling.expectation();
-        let is_plain = self.is_file && ["accept", "reject"].contains(&found.decision.as_str());
+        let is_plain = self.is_file && ["accept", "warn", "reject"].contains(&found.decision.as_str());
         let is_silent = found.findings.as_ref().is_none_or(Vec::is_empty) && self.expectation.findings.is_none();
         if is_silent {
             return Ok(None);
@@ -183,6 +189,8 @@ mod tests {
     fn a_file_says_what_it_is_by_its_name() {
         let case = Part::Case { name: "a.b", decision: "reject", extension: "json" };
         assert_eq!(part("a.b.reject.json"), case);
+        assert_eq!(part("a.warn.json"), Part::Case { name: "a", decision: "warn", extension: "json" });
+        assert_eq!(part("a.given.toml"), Part::Given { name: "a" });
         assert_eq!(part("a.old.json"), Part::Old { name: "a", extension: "json" });
         assert_eq!(part("a.expect.toml"), Part::Expect { name: "a" });
         for other in ["a.json", "a.acept.json", "accept.json", "a"] {
@@ -195,6 +203,7 @@ mod tests {
         for (files, part) in [
             (&["a.acept.json"][..], "is no part of a case"),
             (&["a.old.json"], "belongs to no case"),
+            (&["a.given.toml"], "belongs to no case"),
             (&["a.accept.json", "a.reject.json"], "two cases are called a"),
         ] {
             let folder = tempfile::tempdir().unwrap();

@@ -9,7 +9,7 @@ use crate::exit::usage;
 
 /// Decisions a case may expect. A host refuses a change for the last three as well, but a test that passes
 /// because its validator broke proves nothing, so they have to be meant.
-pub const DECISIONS: [&str; 5] = ["accept", "reject", "limit", "trap", "unusable"];
+pub const DECISIONS: [&str; 6] = ["accept", "warn", "reject", "limit", "trap", "unusable"];
 
 /// What should be found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]

@@ -1,11 +1,12 @@
 //! What a validator made of a case, and how that differs from what was expected.
 
 use serde_json::{Map, Value};
-use sluice_core::{Cause, Fault, Finding, Key, Verdict};
+use sluice_core::Key;
 
 use super::expectation::{Expectation, Expected};
+use crate::commands::validator::decision::Decision;
 use crate::told::{finding_line, shown};
-use crate::wiring::edges::{Cost, Limits};
+use crate::wiring::edges::Trial;
 
 /// What was found.
 pub struct Ruling {
@@ -15,46 +16,9 @@ pub struct Ruling {
     found: Vec<Expected>,
 }
 
-/// How a call ended.
-pub enum Decision {
-    Accept,
-    Reject,
-    /// Which limit, in the judge's words.
-    Limit(String),
-    Trap(String),
-    /// It says that it cannot judge at all: its settings, or itself.
-    Unusable(String),
-    /// This machine could not tell; a host would try again.
-    Fault(String),
-}
-
-impl Decision {
-    /// The word a case expects it by.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Decision::Accept => "accept",
-            Decision::Reject => "reject",
-            Decision::Limit(_) => "limit",
-            Decision::Trap(_) => "trap",
-            Decision::Unusable(_) => "unusable",
-            Decision::Fault(_) => "fault",
-        }
-    }
-}
-
 impl Ruling {
-    pub fn of(judgement: Result<Verdict, (Fault, String)>) -> Ruling {
-        let first = |findings: &[Finding]| findings.first().map_or_else(String::new, |one| one.message.to_string());
-        let (decision, findings) = match judgement {
-            Ok(Verdict::Accept(findings)) => (Decision::Accept, findings),
-            Ok(Verdict::Reject(Cause::Verdict, findings)) if is_fault(&findings) => {
-                (Decision::Unusable(first(&findings)), [].into())
-            }
-            Ok(Verdict::Reject(Cause::Verdict, findings)) => (Decision::Reject, findings),
-            Ok(Verdict::Reject(Cause::Limit, findings)) => (Decision::Limit(first(&findings)), [].into()),
-            Ok(Verdict::Reject(Cause::Trap, findings)) => (Decision::Trap(first(&findings)), [].into()),
-            Err((fault, why)) => (Decision::Fault(format!("{fault}: {why}")), [].into()),
-        };
+    pub fn of(trial: &Trial) -> Ruling {
+        let (decision, findings) = Decision::of(trial);
         let found = findings.iter().map(|finding| Expected {
             code: finding.code.to_string(),
             key: finding.key.as_ref().map(Key::as_str).map(str::to_owned),
@@ -65,6 +29,11 @@ impl Ruling {
         Ruling { decision, found, findings: findings.iter().map(shown).collect() }
     }
 
+    /// Of a validator that cannot be asked.
+    pub fn unasked(decision: Decision) -> Ruling {
+        Ruling { decision, findings: Vec::new(), found: Vec::new() }
+    }
+
     /// It, as the expectation it would meet.
     pub fn expectation(&self) -> Expectation {
         Expectation { decision: self.decision.word().to_owned(), findings: Some(self.found.clone()) }
@@ -72,15 +41,15 @@ impl Ruling {
 
     /// Whether it is what was expected.
     pub fn meets(&self, expected: &Expectation) -> bool {
-        self.faults(expected, &Cost::default(), &Limits::DEFAULT).is_empty()
+        self.faults(expected).is_empty()
     }
 
     /// How it differs, a line each: `-` was expected and not found, `+` was found and not expected.
-    pub fn faults(&self, expected: &Expectation, cost: &Cost, limits: &Limits) -> Vec<String> {
+    pub fn faults(&self, expected: &Expectation) -> Vec<String> {
         let mut lines = Vec::new();
         let word = self.decision.word();
         if expected.decision != word {
-            lines.extend(self.broken(cost, limits));
+            lines.extend(self.broken());
             lines.extend([format!("- {}", expected.decision), format!("+ {word}")]);
             // What it objects to is what one wants to know, also when no findings were expected.
             if expected.findings.is_none() {
@@ -102,54 +71,30 @@ impl Ruling {
     }
 
     /// Why there is no verdict, and what to do about it.
-    fn broken(&self, cost: &Cost, limits: &Limits) -> Vec<String> {
-        match &self.decision {
-            Decision::Accept | Decision::Reject => Vec::new(),
-            Decision::Limit(why) => {
-                let raise = |name: &str, unit: &str, used: u64, limit: u64, most: u64| {
-                    let flag = name.replace('_', "-");
-                    let remedy = format!("raise it by {name} under [limits] of validator.toml or --{flag}, to {most}");
-                    vec![format!("{why}: used {used} of {limit} {unit}"), format!("{remedy} at most")]
-                };
-                match why {
-                    why if why.contains("fuel") => raise("fuel", "units", cost.fuel, limits.fuel, Limits::MAX.fuel),
-                    why if why.contains("of memory") => {
-                        let most = Limits::MAX.memory_bytes;
-                        raise("memory_bytes", "bytes", cost.memory_bytes, limits.memory_bytes, most)
-                    }
-                    why => vec![format!("{why}: that is fixed, report fewer or shorter findings")],
-                }
+    fn broken(&self) -> Vec<String> {
+        let remedy = match &self.decision {
+            Decision::Accept | Decision::Warn | Decision::Reject | Decision::Unusable(_) => None,
+            Decision::Limit(_) => Some(
+                "here: under [limits] of validator.toml, or by a flag such as --fuel, --memory-bytes, --result-bytes",
+            ),
+            Decision::Trap(why) if why.contains("out of bounds memory") || why.contains("call stack") => {
+                Some("the stack is small: if the rule recurses, build it with --stack-bytes 1048576")
             }
-            // A validator imports nothing, so there is no way out of the sandbox for a message.
-            Decision::Trap(why) => {
-                let panic = "a panic's message stays in the sandbox: judge the case natively with cargo test";
-                let stack = "the stack is small: if the rule recurses, build it with --stack-bytes 1048576";
-                let is_stack = why.contains("out of bounds memory") || why.contains("call stack");
-                vec![why.clone(), (if is_stack { stack } else { panic }).to_owned()]
-            }
-            Decision::Unusable(why) => vec![why.clone()],
-            Decision::Fault(why) => {
-                vec![why.clone(), "this machine is at fault: try again, or with a higher --time-ms".to_owned()]
-            }
-        }
+            Decision::Trap(_) => Some("where it was is shown with -v; cargo test judges the case natively"),
+            Decision::Fault(_) => Some("this machine is at fault: try again, or with a higher --time-ms"),
+        };
+        self.decision.why().into_iter().chain(remedy).map(str::to_owned).collect()
     }
-}
-
-/// Whether the guest gave a fault instead of a verdict. A host rejects then too, with the judge's own words
-/// and about no key; a guest's findings say something else.
-fn is_fault(findings: &[Finding]) -> bool {
-    let words = [("settings", "cannot use its settings: "), ("internal", "the validator failed: ")];
-    let [only] = findings else { return false };
-    only.key.is_none() && words.iter().any(|(code, start)| &*only.code == *code && only.message.starts_with(start))
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use sluice_core::Severity;
+    use sluice_core::{Cause, Finding, Severity, Verdict};
 
     use super::*;
+    use crate::wiring::edges::{Cost, Journal};
 
     fn finding(code: &str, pointer: Option<&str>, message: &str) -> Finding {
         Finding {
@@ -163,10 +108,21 @@ mod tests {
         }
     }
 
+    fn trial(cause: Cause, findings: Vec<Finding>) -> Trial {
+        Trial {
+            judgement: Ok(Verdict::Reject(cause, findings.into())),
+            has_warned: false,
+            has_failed: false,
+            cost: Cost::default(),
+            configured_fuel: 0,
+            journal: Journal::default(),
+            backtrace: Vec::new(),
+        }
+    }
+
     fn faults(cause: Cause, findings: Vec<Finding>, expected: &str) -> Vec<String> {
         let expected = toml::from_str(expected).unwrap();
-        let cost = Cost { fuel: 7, memory_bytes: 9, ..Cost::default() };
-        Ruling::of(Ok(Verdict::Reject(cause, findings.into()))).faults(&expected, &cost, &Limits::DEFAULT)
+        Ruling::of(&trial(cause, findings)).faults(&expected)
     }
 
     #[test]
@@ -185,10 +141,9 @@ mod tests {
     fn a_validator_that_broke_has_not_rejected() {
         let told = faults(Cause::Trap, vec![finding("trap", None, "unreachable")], "decision = 'reject'");
         assert_eq!((told[0].as_str(), &told[2..]), ("unreachable", &["- reject".to_owned(), "+ trap".to_owned()][..]));
-        let spent = || vec![finding("limit", None, "used up its fuel of 7")];
+        let spent = || vec![finding("limit", None, "used up its fuel of 7: raise it")];
         let told = faults(Cause::Limit, spent(), "decision = 'reject'");
-        assert_eq!(told[0], "used up its fuel of 7: used 7 of 2000000000 units");
-        assert!(told[1].contains("--fuel, to 50000000000 at most"), "{told:?}");
+        assert!(told[0] == "used up its fuel of 7: raise it" && told[1].contains("--fuel"), "{told:?}");
         assert_eq!(faults(Cause::Limit, spent(), "decision = 'limit'"), [""; 0]);
     }
 }

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
-use serde_json::json;
 use sluice_core::Key;
 
 use super::case::{self, Case};
@@ -12,6 +11,7 @@ use crate::cli::ValidatorTest;
 use crate::commands::validator::bind::settings;
 use crate::commands::validator::component::Component;
 use crate::commands::validator::manifest::{FILE, Manifest};
+use crate::commands::validator::proposal::Proposal;
 use crate::exit::usage;
 use crate::space;
 use crate::wiring::edges::{Binding, Glob};
@@ -50,23 +50,16 @@ impl Suite {
             return Err(usage(format!("key {key}: keys under _sluice/ are not left to validators, take another")));
         }
         let settings = args.settings.as_deref().map(settings).transpose()?.or(written.settings);
-        let mut limits = serde_json::Map::new();
-        for (name, typed, own) in [
-            ("fuel", args.fuel, written.limits.fuel),
-            ("memory_bytes", args.memory_bytes, written.limits.memory_bytes),
-            ("time_ms", args.time_ms, written.limits.time_ms),
-        ] {
-            limits.extend(typed.or(own).map(|limit| (name.to_owned(), json!(limit))));
-        }
+        let mut limits = written.limits;
+        limits.extend(args.limits.document());
         let keys = written.keys.unwrap_or_else(|| vec!["**".to_owned()]);
-        let digest = component.digest.to_string();
-        let document = json!({"keys": keys, "component": digest, "settings": settings, "limits": limits});
-        let binding = Binding::parse(&component.name, document.to_string().as_bytes())
-            .map_err(|error| usage(format!("{}: {}", error.pointer, error.message)))?;
+        let proposal = Proposal { keys, reads: written.reads, settings, limits };
+        let binding = proposal.bind(&component)?;
         if !binding.names(&key.as_str().split('/').collect::<Vec<_>>()) {
             // No validator is asked about a key it is not bound to, and all cases would pass as accepted.
             return Err(usage(format!(
-                "the key {key} of the cases is not among the keys bound, {keys:?}: name one that is"
+                "the key {key} of the cases is not among the keys bound, {:?}: name one that is",
+                proposal.keys
             )));
         }
         let cases = args.dir.join("cases");
@@ -74,6 +67,14 @@ impl Suite {
         let named = args.component.is_none().then_some(written.component).flatten();
         let newer = named.and_then(|named| newer(&args.dir, &args.dir.join(named)));
         Ok(Suite { component: component.bytes, binding, folder, newer, key })
+    }
+
+    /// What a test may come out otherwise for: the project, and the component wherever it lies.
+    pub fn places(args: &ValidatorTest) -> Vec<PathBuf> {
+        let named = || Some(args.dir.join(Manifest::read(&args.dir).ok()?.component?));
+        let component = args.component.as_ref().map(PathBuf::from).or_else(named);
+        let settings = args.settings.as_ref().and_then(|text| text.strip_prefix('@')).map(PathBuf::from);
+        [args.dir.clone()].into_iter().chain(component).chain(settings).collect()
     }
 
     /// The cases, or those that a glob matches.
