@@ -373,9 +373,12 @@ pub struct Bind {
     pub name: String,
     /// A component file, a built-in's name (both pushed first), or the digest of a stored one
     pub component: String,
-    /// Keys it judges: * within a segment, ** across
-    #[arg(long = "keys", required = true, num_args = 1.., value_name = "GLOB")]
+    /// Keys it judges: * within a segment, ** across [default: those the validator says it is made for]
+    #[arg(long = "keys", num_args = 1.., value_name = "GLOB")]
     pub keys: Vec<String>,
+    /// Other keys it may look up [default: those the validator says it looks up]
+    #[arg(long = "reads", num_args = 1.., value_name = "GLOB")]
+    pub reads: Vec<String>,
     /// Settings: JSON, or @file
     #[arg(long)]
     pub settings: Option<String>,

@@ -20,7 +20,8 @@ pub async fn bind(context: &Context, args: &Bind) -> Result<Ended> {
     let settings = args.settings.as_deref().map(settings).transpose()?;
     let space = context.space()?;
     let component = Component::find(&args.component, &space).await?;
-    let document = document(args, &component.digest.to_string(), settings).to_string();
+    let (keys, reads) = globs(args, &component)?;
+    let document = document(args, &keys, &reads, &component.digest.to_string(), settings).to_string();
     Binding::parse(&args.name, document.as_bytes())
         .map_err(|error| usage(format!("{}: {}", error.pointer, error.message)))?;
     if !args.publish.dry_run {
@@ -51,11 +52,27 @@ pub fn settings(text: &str) -> Result<Value> {
         .map_err(|error| usage(format!("the settings are no JSON: {error}: write JSON, or @file")))
 }
 
+/// Which keys it judges and looks up: as typed, or else as the validator says of itself.
+fn globs(args: &Bind, component: &Component) -> Result<(Vec<String>, Vec<String>)> {
+    if !args.keys.is_empty() && !args.reads.is_empty() {
+        return Ok((args.keys.clone(), args.reads.clone()));
+    }
+    let said = component.description()?;
+    let or = |typed: &Vec<String>, said: Vec<String>| if typed.is_empty() { said } else { typed.clone() };
+    let (keys, reads) = (or(&args.keys, said.keys), or(&args.reads, said.reads));
+    if keys.is_empty() {
+        return Err(usage("the validator does not say which keys it is made for: give --keys GLOB"));
+    }
+    Ok((keys, reads))
+}
+
 /// What is left out has the hosts' defaults, also after they have changed.
-fn document(args: &Bind, component: &str, settings: Option<Value>) -> Value {
+fn document(args: &Bind, keys: &[String], reads: &[String], component: &str, settings: Option<Value>) -> Value {
     let limits = args.limits.document();
-    let mut document =
-        Map::from_iter([("keys".to_owned(), json!(args.keys)), ("component".to_owned(), json!(component))]);
+    let mut document = Map::from_iter([("keys".to_owned(), json!(keys)), ("component".to_owned(), json!(component))]);
+    if !reads.is_empty() {
+        document.insert("reads".to_owned(), json!(reads));
+    }
     if let Some(settings) = settings {
         document.insert("settings".to_owned(), settings);
     }
@@ -79,15 +96,20 @@ mod tests {
             name: "v".to_owned(),
             component: String::new(),
             keys: vec!["app/**".to_owned()],
+            reads: Vec::new(),
             settings: None,
             limits: LimitArgs { fuel, ..LimitArgs::default() },
             mode: fuel.map(|_| BindMode::Monitor),
             publish: crate::cli::PublishArgs::default(),
         };
-        assert_eq!(document(&args(None), "aa", None).to_string(), r#"{"keys":["app/**"],"component":"aa"}"#);
+        let keys = ["app/**".to_owned()];
         assert_eq!(
-            document(&args(Some(7)), "aa", Some(json!({"max": 1}))).to_string(),
-            r#"{"keys":["app/**"],"component":"aa","settings":{"max":1},"limits":{"fuel":7},"mode":"monitor"}"#
+            document(&args(None), &keys, &[], "aa", None).to_string(),
+            r#"{"keys":["app/**"],"component":"aa"}"#
+        );
+        assert_eq!(
+            document(&args(Some(7)), &keys, &["b".to_owned()], "aa", Some(json!({"max": 1}))).to_string(),
+            r#"{"keys":["app/**"],"component":"aa","reads":["b"],"settings":{"max":1},"limits":{"fuel":7},"mode":"monitor"}"#
         );
     }
 }

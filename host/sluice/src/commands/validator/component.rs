@@ -11,7 +11,7 @@ use sluice_core::{Digest, Key};
 use crate::draft::Edit;
 use crate::exit::{away, usage};
 use crate::space::Space;
-use crate::wiring::edges::{BUILT_IN, COMPONENT_BYTES_MAX, library, wrapped};
+use crate::wiring::edges::{BUILT_IN, COMPONENT_BYTES_MAX, Description, library, wrapped};
 
 /// A component, and where it came from.
 pub struct Component {
@@ -60,7 +60,7 @@ impl Component {
         if self.is_stored {
             return Ok(());
         }
-        self.is_fit()?;
+        self.description()?;
         let blob = space.blobs().store(self.bytes.clone()).await.map_err(|lost| away(lost.0))?;
         match blob.digest == self.digest {
             true => Ok(()),
@@ -80,12 +80,13 @@ impl Component {
         self.is_stored || space.blobs().fetch(self.digest).await.is_ok()
     }
 
-    fn is_fit(&self) -> Result<()> {
+    /// What the validator says of itself; an error if hosts would refuse it.
+    pub fn description(&self) -> Result<Description> {
         let library = library()?;
         let inspection = tokio::task::block_in_place(|| library.inspect(&self.bytes));
-        match inspection.refusal {
-            None => Ok(()),
-            Some(why) => bail!("hosts would refuse {}: it {why}", self.name),
+        match (inspection.description, inspection.refusal) {
+            (Some(description), None) => Ok(description),
+            (_, why) => bail!("hosts would refuse {}: it {}", self.name, why.unwrap_or_default()),
         }
     }
 }
