@@ -29,6 +29,8 @@ mod routes;
 
 /// Bytes of a typical document.
 const DOCUMENT_BYTES: usize = 4096;
+/// Calls after which every image worth making is made.
+const WARM_CALLS: usize = 500;
 /// Bytes of a large schema.
 const SCHEMA_BYTES: usize = 100 << 10;
 
@@ -69,7 +71,7 @@ impl Bench {
 
     /// Until components are compiled and images made.
     fn warm(&self, entry: &Entry) -> Result<()> {
-        for _ in 0..4 {
+        for _ in 0..WARM_CALLS {
             drop(self.validators.judge(entry, &self.state));
             block_in_place(|| self.validators.wait());
         }
@@ -177,6 +179,10 @@ async fn many(calls: usize, bindings: usize) -> Result<Row> {
         all.bind(&format!("v{n}"), &format!("tenant-{n}/**"), component, &Value::Null).await?;
     }
     one.bind("v7", "tenant-7/**", marked(fixtures::ACCEPTS, 0), &Value::Null).await?;
+    // As many keys, so that bindings are all that differs.
+    for n in 1..bindings {
+        fold::fold(&mut one.state, &entry(n as u64 + 1, &format!("plain/{n}"), "1"), |_, _| Verdict::accept());
+    }
     let entry = entry(1, "tenant-7/a", "1");
     let folded_us = |bench: &Bench| -> Result<f64> {
         bench.warm(&entry)?;

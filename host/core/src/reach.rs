@@ -11,7 +11,7 @@
 //! What is reached follows from the state as it is now, though what counts is the state just before the entry. They
 //! agree for an entry that waits for nobody: a change of a binding which is still open, and names an edit of the
 //! entry, keeps it waiting; one that does not name it adds nothing to what it reads. For an entry that does wait,
-//! [`crate::touched::Touched`] adds what those before it are about to bring, and once they are settled the
+//! `Touched` adds what those before it are about to bring, and once they are settled the
 //! bindings are others and its reach is worked out again.
 
 use std::collections::BTreeMap;

@@ -18,9 +18,11 @@ use crate::guest::Prepared;
 use crate::library::{Library, Unfit};
 use crate::run::{Sandbox, store};
 
-/// Fuel of configuring from which on an image is worth its room and the work of compiling it. Below it, being
-/// configured anew costs a call a few microseconds.
+/// Fuel of configuring below which an image is not worth its room: it would spare a call a few microseconds.
 pub(crate) const WORTH_FUEL: u64 = 20_000;
+/// Fuel for each byte of code that is about as long as compiling it. An image is made once a binding has used as much
+/// for being configured again and again: then it has cost as much as it spares, and at most twice.
+pub(crate) const COMPILE_FUEL: u64 = 200;
 
 /// Names the image of a component with the settings of a binding.
 pub(crate) fn name(binding: &Binding) -> Digest {

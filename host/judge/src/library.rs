@@ -1,6 +1,6 @@
 //! Components, compiled and kept at hand.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -18,10 +18,11 @@ use crate::weight;
 /// Bytes of a component: a whole Python is 18 MiB. What the compiler needs grows with it, and nothing bounds the
 /// compiler itself.
 pub const COMPONENT_BYTES_MAX: usize = 32 << 20;
-/// Compiled components at hand, each of some megabytes; the least lately added makes room.
-const AT_HAND_MAX: usize = 256;
+/// Bytes of compiled code at hand, components and images together; the least lately added makes room. What had to
+/// go is taken from disk again, at about a millisecond for each megabyte.
+const AT_HAND_BYTES_MAX: usize = 512 << 20;
 /// How far the compiler stands back behind what is served, as `nice` counts; of its own thread alone on Linux.
-const COMPILER_NICE: i32 = 10;
+const COMPILER_NICE: i32 = 5;
 /// Bytes of stack of the compiler, which recurses over its input.
 const COMPILER_STACK_BYTES: usize = 32 << 20;
 
@@ -71,8 +72,9 @@ impl From<Gap> for Unfit {
 
 #[derive(Default)]
 struct AtHand {
-    prepared: HashMap<Digest, Arc<Prepared>>,
-    order: std::collections::VecDeque<Digest>,
+    prepared: HashMap<Digest, (Arc<Prepared>, usize)>,
+    order: VecDeque<Digest>,
+    bytes: usize,
 }
 
 impl Default for Settings {
@@ -100,7 +102,12 @@ impl Library {
 
     /// A component that needs no work.
     pub(crate) fn at_hand(&self, digest: Digest) -> Option<Arc<Prepared>> {
-        self.at_hand.read().expect("nothing panics while it holds this lock").prepared.get(&digest).cloned()
+        self.at_hand
+            .read()
+            .expect("nothing panics while it holds this lock")
+            .prepared
+            .get(&digest)
+            .map(|(prepared, _)| prepared.clone())
     }
 
     /// A component that was compiled before, perhaps by an earlier process.
@@ -121,7 +128,7 @@ impl Library {
         let component = self.compile(bytes)?;
         let prepared = Prepared::new(&self.machine.engine, &component).map_err(Gap::Unfit)?;
         self.shelve(digest, &component);
-        Ok(self.keep(digest, prepared))
+        Ok(self.keep(digest, prepared, code_bytes(&component)))
     }
 
     /// The component as compiled before, or compiled now and kept for whoever needs it next.
@@ -165,13 +172,13 @@ impl Library {
 
     fn taken_down(&self, digest: Digest) -> Option<Arc<Prepared>> {
         let component = self.shelved(digest)?;
-        Some(self.keep(digest, Prepared::new(&self.machine.engine, &component).ok()?))
+        Some(self.keep(digest, Prepared::new(&self.machine.engine, &component).ok()?, code_bytes(&component)))
     }
 
     fn shelved(&self, digest: Digest) -> Option<Component> {
         let code = self.shelf.as_ref()?.take(digest)?;
         // SAFETY: the shelf gives only what this very engine put there, digest checked.
-        let component = unsafe { Component::deserialize(&self.machine.engine, &code) };
+        let component = unsafe { Component::deserialize(&self.machine.engine, &*code) };
         component.map_err(|error| tracing::warn!(%digest, %error, "compiled component not usable")).ok()
     }
 
@@ -183,22 +190,37 @@ impl Library {
         }
     }
 
-    fn keep(&self, digest: Digest, prepared: Prepared) -> Arc<Prepared> {
+    fn keep(&self, digest: Digest, prepared: Prepared, bytes: usize) -> Arc<Prepared> {
         let prepared = Arc::new(prepared);
         let mut at_hand = self.at_hand.write().expect("nothing panics while it holds this lock");
-        if at_hand.prepared.insert(digest, prepared.clone()).is_none() {
-            at_hand.order.push_back(digest);
+        match at_hand.prepared.insert(digest, (prepared.clone(), bytes)) {
+            None => at_hand.order.push_back(digest),
+            Some((_, before)) => at_hand.bytes -= before,
         }
-        if at_hand.order.len() > AT_HAND_MAX
+        at_hand.bytes += bytes;
+        while at_hand.bytes > AT_HAND_BYTES_MAX
+            && at_hand.order.len() > 1
             && let Some(oldest) = at_hand.order.pop_front()
+            && let Some((_, bytes)) = at_hand.prepared.remove(&oldest)
         {
-            at_hand.prepared.remove(&oldest);
+            at_hand.bytes -= bytes;
         }
         prepared
+    }
+
+    /// Bytes of code of a component at hand.
+    pub(crate) fn code_bytes(&self, digest: Digest) -> usize {
+        let at_hand = self.at_hand.read().expect("nothing panics while it holds this lock");
+        at_hand.prepared.get(&digest).map_or(0, |(_, bytes)| *bytes)
     }
 
     // A panic of the compiler happens on a thread of its own, so the lock is never poisoned by one.
     fn compiler(&self) -> MutexGuard<'_, ()> {
         self.compiler.lock().expect("nothing panics while it holds this lock")
     }
+}
+
+fn code_bytes(component: &Component) -> usize {
+    let range = component.image_range();
+    range.end as usize - range.start as usize
 }

@@ -8,6 +8,7 @@
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +23,17 @@ const HEAD: usize = 16 + 32;
 /// What nobody has written to for this long, and no version of ours reads, is cleared away. Younger files
 /// may be another process's, which shares the folder and is just writing or still runs the other version.
 const LEFT_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A file that was found whole.
+pub(crate) struct Code(Vec<u8>);
+
+impl Deref for Code {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0[HEAD..]
+    }
+}
 
 /// A folder of compiled components.
 pub(crate) struct Shelf {
@@ -50,8 +62,8 @@ impl Shelf {
     }
 
     /// The compiled component, if it lies here undamaged.
-    pub(crate) fn take(&self, component: Digest) -> Option<Vec<u8>> {
-        let mut bytes = fs::read(self.path(component)).ok()?;
+    pub(crate) fn take(&self, component: Digest) -> Option<Code> {
+        let bytes = fs::read(self.path(component)).ok()?;
         let (head, code) = bytes.split_at_checked(HEAD)?;
         let (magic, seal) = head.split_first_chunk::<16>()?;
         // Compared as hashes, which takes as long wherever the first difference is.
@@ -60,8 +72,7 @@ impl Shelf {
             tracing::warn!(%component, "compiled component on disk is damaged, or not by this host: compiling it again");
             return None;
         }
-        bytes.drain(..HEAD);
-        Some(bytes)
+        Some(Code(bytes))
     }
 
     /// Waits until no other process that shares the folder compiles, and keeps them waiting until the file
@@ -146,7 +157,7 @@ mod tests {
         let shelf = Shelf::open(folder.path(), &Engine::default()).unwrap();
         let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
         shelf.put(one, b"native code").unwrap();
-        assert_eq!(shelf.take(one).unwrap(), b"native code");
+        assert_eq!(&*shelf.take(one).unwrap(), b"native code");
         assert!(shelf.take(two).is_none());
 
         fs::copy(shelf.path(one), shelf.path(two)).unwrap();
@@ -167,7 +178,7 @@ mod tests {
         theirs.put(component, b"evil code").unwrap();
         fs::copy(theirs.path(component), ours.path(component)).unwrap();
         assert!(ours.take(component).is_none());
-        assert_eq!(open(&there).take(component).unwrap(), b"evil code", "its own key outlives a restart");
+        assert_eq!(&*open(&there).take(component).unwrap(), b"evil code", "its own key outlives a restart");
     }
 
     #[test]

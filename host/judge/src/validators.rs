@@ -144,8 +144,8 @@ impl Validators {
         };
         let image = self.library.at_hand(image::name(binding));
         let trial = self.library.try_prepared(&component, image.as_deref(), binding, told, sieve);
-        if trial.configured_fuel >= image::WORTH_FUEL {
-            self.workshop.image(binding);
+        if trial.configured_fuel > 0 {
+            self.workshop.configured(binding, trial.configured_fuel);
         }
         self.meter(&binding.name).seen(&trial);
         trial.judgement

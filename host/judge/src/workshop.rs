@@ -36,6 +36,8 @@ struct Bench {
 struct Work {
     busy: HashSet<Digest>,
     failed: HashMap<Digest, Gap>,
+    /// Fuel that configuring took so far, by the image that would have spared it.
+    spent: HashMap<Digest, u64>,
 }
 
 impl Workshop {
@@ -57,9 +59,20 @@ impl Workshop {
         before.unwrap_or(waiting)
     }
 
-    /// Orders the image of a binding, unless it is on its way or cannot be.
-    pub(crate) fn image(&self, binding: &Binding) {
+    /// Notes what configuring a binding cost a call, and orders its image once that has been enough.
+    pub(crate) fn configured(&self, binding: &Binding, fuel: u64) {
+        if fuel < image::WORTH_FUEL {
+            return;
+        }
         let name = image::name(binding);
+        let worth = self.library.code_bytes(binding.component) as u64 * image::COMPILE_FUEL;
+        if self.bench.spent(name, fuel) >= worth {
+            self.image(binding, name);
+        }
+    }
+
+    /// Orders the image of a binding, unless it is on its way or cannot be.
+    fn image(&self, binding: &Binding, name: Digest) {
         if !matches!(self.bench.begin(name), Begun::Now | Begun::Failed(Gap::Missing(_))) {
             return;
         }
@@ -122,6 +135,16 @@ impl Bench {
                 (true, None) => Begun::Now,
             },
         }
+    }
+
+    fn spent(&self, name: Digest, fuel: u64) -> u64 {
+        let mut work = self.work();
+        if work.spent.len() >= FAILED_MAX {
+            work.spent.clear();
+        }
+        let spent = work.spent.entry(name).or_default();
+        *spent = spent.saturating_add(fuel);
+        *spent
     }
 
     fn missing(&self, order: Digest, why: String) {

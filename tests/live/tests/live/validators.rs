@@ -267,3 +267,23 @@ fn a_component_that_is_missing_holds_its_binding_and_not_the_rest() -> Result<()
     assert_eq!(fleet.verdict(&bad)?, "rejected: limits: 0 is not within 1 to 100");
     Ok(())
 }
+
+#[test]
+fn a_rule_over_two_documents_holds_on_every_host() -> Result<()> {
+    let fleet = Fleet::gathered(2)?;
+    let settings = r#"{"references": [{"in": "routes/*", "at": "/upstream", "to": "upstreams/{}"}]}"#;
+    let both = ["--keys", "upstreams/*", "--reads", "routes/*", "upstreams/*", "--settings", settings];
+    bind(&fleet, "references", "references", "routes/*", &both)?;
+    let early = fleet.xadd(&["put:routes/shop", r#"{"upstream": "a"}"#])?;
+    let refused = "rejected: references: `a` refers to upstreams/a, which does not exist";
+    assert_eq!(fleet.verdict(&early)?, refused);
+    fleet.xadd(&["put:upstreams/a", "{}"])?;
+    let route = fleet.xadd(&["put:routes/shop", r#"{"upstream": "a"}"#])?;
+    assert_eq!(fleet.verdict(&route)?, "applied");
+    let delete = fleet.xadd(&["del:upstreams/a", ""])?;
+    assert_eq!(fleet.verdict(&delete)?, "rejected: references: routes/shop still refers to it");
+    let together = fleet.xadd(&["del:upstreams/a", "", "del:routes/shop", ""])?;
+    assert_eq!(fleet.verdict(&together)?, "applied");
+    fleet.converge(&together);
+    Ok(())
+}
