@@ -26,6 +26,18 @@ pub(crate) const TABLE_ELEMENTS_MAX: usize = 20_000;
 /// system: two system calls fewer for guests that stay below.
 const KEEP_RESIDENT: usize = 256 << 10;
 
+/// How an engine makes code and comes by memory. Verdicts and fuel are the same with each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Build {
+    /// Optimised, memory from a pool that is set aside once: what hosts use.
+    #[default]
+    Pooled,
+    /// Memory asked of the system for each call: slower, for where address space is scarce.
+    OnDemand,
+    /// Code as the compiler first writes it.
+    Unoptimised,
+}
+
 /// An engine with room for a number of calls at the same time.
 pub(crate) struct Machine {
     pub(crate) engine: Engine,
@@ -50,8 +62,8 @@ struct Count {
 
 impl Machine {
     /// `slots` calls at the same time; further ones wait.
-    pub(crate) fn new(slots: NonZeroUsize) -> Result<Machine> {
-        let engine = Engine::new(&config(slots.get() as u32))?;
+    pub(crate) fn new(slots: NonZeroUsize, build: Build) -> Result<Machine> {
+        let engine = Engine::new(&config(slots.get() as u32, build))?;
         let count = Count { free: slots.get(), most: slots.get(), closed: false };
         let slots = Arc::new(Slots { count: Mutex::new(count), freed: Condvar::new(), closing: Condvar::new() });
         let (clock, ticking) = (engine.weak(), slots.clone());
@@ -117,7 +129,7 @@ impl Drop for Machine {
     }
 }
 
-fn config(slots: u32) -> Config {
+fn config(slots: u32, build: Build) -> Config {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(slots)
         .total_core_instances(slots * MODULES_MAX)
@@ -131,13 +143,21 @@ fn config(slots: u32) -> Config {
         .table_elements(TABLE_ELEMENTS_MAX)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(128 << 10);
+    let memory = match build {
+        Build::Pooled | Build::Unoptimised => InstanceAllocationStrategy::Pooling(pool),
+        Build::OnDemand => InstanceAllocationStrategy::OnDemand,
+    };
+    let speed = match build {
+        Build::Pooled | Build::OnDemand => OptLevel::Speed,
+        Build::Unoptimised => OptLevel::None,
+    };
     let mut config = Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .allocation_strategy(memory)
         .consume_fuel(true)
         .epoch_interruption(true)
         .max_wasm_stack(STACK_BYTES)
-        .cranelift_opt_level(OptLevel::Speed)
+        .cranelift_opt_level(speed)
         // All that could answer differently on another processor.
         .cranelift_nan_canonicalization(true)
         .wasm_relaxed_simd(false)

@@ -32,6 +32,7 @@ mod workshop;
 mod wrap;
 
 pub use candidate::Candidate;
+pub use engine::Build;
 pub use inspection::{Description, Inspection};
 pub use journal::{Journal, Level, Line};
 pub use library::{COMPONENT_BYTES_MAX, Library, Settings, Unfit};

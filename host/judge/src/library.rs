@@ -10,7 +10,7 @@ use std::thread;
 use sluice_core::Digest;
 use wasmtime::component::Component;
 
-use crate::engine::Machine;
+use crate::engine::{Build, Machine};
 use crate::guest::Prepared;
 use crate::shelf::Shelf;
 use crate::weight;
@@ -90,7 +90,15 @@ impl Library {
     /// # Errors
     /// When the cache folder cannot be used, or the system has no room for the engine's address space.
     pub fn open(settings: &Settings) -> io::Result<Library> {
-        let machine = Machine::new(settings.slots).map_err(|error| io::Error::other(format!("{error:#}")))?;
+        Library::built(settings, Build::default())
+    }
+
+    /// The same on an engine that is built otherwise.
+    ///
+    /// # Errors
+    /// As [`Library::open`].
+    pub fn built(settings: &Settings, build: Build) -> io::Result<Library> {
+        let machine = Machine::new(settings.slots, build).map_err(|error| io::Error::other(format!("{error:#}")))?;
         let shelf = match &settings.cache {
             Some(folder) => Some(Shelf::open(folder, &machine.engine).map_err(|error| {
                 io::Error::new(error.kind(), format!("cache folder {}: {error}", folder.display()))
