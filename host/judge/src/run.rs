@@ -34,6 +34,15 @@ pub(crate) enum Stop {
     Fault(Fault, String),
 }
 
+impl Stop {
+    /// In words, without what it means.
+    pub(crate) fn why(&self) -> &str {
+        match self {
+            Stop::Limit(why) | Stop::Trap(why) | Stop::Denied(why) | Stop::Fault(_, why) => why,
+        }
+    }
+}
+
 /// What one instance may use, and what became of it.
 pub(crate) struct Sandbox {
     left: usize,
