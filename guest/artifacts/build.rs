@@ -1,5 +1,7 @@
 //! Builds every validator of this repository for wasm and wraps each as a component.
 
+mod text;
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +12,7 @@ use wit_component::ComponentEncoder;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 /// What a change in here makes us build again, from the root of the repository.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "wit",
     "guest/sdk",
     "guest/documents",
@@ -19,6 +21,7 @@ const SOURCES: [&str; 8] = [
     "Cargo.toml",
     "Cargo.lock",
     "guest/artifacts/build.rs",
+    "guest/artifacts/text.rs",
 ];
 /// Bytes of stack. A fresh instance clears its stack, so a small one is faster; only recursion needs more.
 const STACK: usize = 64 << 10;
@@ -32,19 +35,6 @@ const SMALL: [(&str, usize); 6] = [
     ("no-secrets", STACK_RECURSIVE),
     ("expression", STACK_RECURSIVE),
     ("references", STACK_RECURSIVE),
-];
-const FIXTURES: [&str; 11] = [
-    "accepts",
-    "routes",
-    "never_ends",
-    "eats_memory",
-    "recurses",
-    "traps",
-    "says_too_much",
-    "lies",
-    "remembers",
-    "speaks_0_1",
-    "looks_up",
 ];
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -80,9 +70,34 @@ fn build() -> Outcome {
         let library = name.replace('-', "_");
         wrap(&built.join(format!("{library}.wasm")), &out.join(format!("{name}.wasm")))?;
     }
-    for name in FIXTURES {
+    let folder = nest.root.join("guest/fixtures");
+    let programs = stems(&folder, "rs")?;
+    for name in &programs {
         wrap(&built.join(format!("examples/{name}.wasm")), &out.join(format!("{name}.wasm")))?;
     }
+    let texts = text::build(&folder, &nest.root.join("wit/1.0.0"), &out)?;
+    list(&[programs, texts].concat(), &out)
+}
+
+/// The names of the files of a folder that end so, in order.
+fn stems(folder: &Path, ending: &str) -> Outcome<Vec<String>> {
+    let mut stems = Vec::new();
+    for file in fs::read_dir(folder)? {
+        let path = file?.path();
+        if path.extension().is_some_and(|found| found == ending) {
+            stems.extend(path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned));
+        }
+    }
+    stems.sort();
+    Ok(stems)
+}
+
+/// Lists the fixtures as Rust, so that a file in their folder is in the list, or the build stops.
+fn list(names: &[String], out: &Path) -> Outcome {
+    let line =
+        |name: &String| format!("    ({name:?}, include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.wasm\"))),\n");
+    let lines: String = names.iter().map(line).collect();
+    fs::write(out.join("fixtures.rs"), format!("&[\n{lines}]\n"))?;
     Ok(())
 }
 

@@ -35,6 +35,9 @@ pub const ALL: &[(&str, &[u8])] = &[
 
 /// Validators that mean harm, for the tests of a host.
 pub mod fixtures {
+    /// All of them by the names of their files, whose first lines say what they do.
+    pub const ALL: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/fixtures.rs"));
+
     /// Loops for ever.
     pub const NEVER_ENDS: &[u8] = component!("never_ends");
     /// Allocates for ever.

@@ -31,7 +31,7 @@ pub(crate) fn name(binding: &Binding) -> Digest {
 
 /// Whether images can be made of a component; if not, why not.
 pub(crate) fn is_possible(bytes: &[u8]) -> Result<(), String> {
-    guarded(|| Wizer::new().instrument_component(bytes).map(drop)).map_err(|error| format!("{error:#}"))
+    guarded(|| Wizer::new().instrument_component(bytes).map(drop)).map_err(|error| Unfit::new(&format!("{error:#}")).0)
 }
 
 impl Library {
@@ -40,7 +40,7 @@ impl Library {
     /// # Errors
     /// Why there can be none; the component itself goes on serving.
     pub(crate) fn image(&self, bytes: &[u8], settings: &str, limits: &Limits) -> Result<Vec<u8>, String> {
-        guarded(|| self.imaged(bytes, settings, limits)).map_err(|error| format!("{error:#}"))
+        guarded(|| self.imaged(bytes, settings, limits)).map_err(|error| Unfit::new(&format!("{error:#}")).0)
     }
 
     fn imaged(&self, bytes: &[u8], settings: &str, limits: &Limits) -> wasmtime::Result<Vec<u8>> {

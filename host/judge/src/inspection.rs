@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde::de::IgnoredAny;
 use sluice_core::{Digest, Limits};
 use wasmtime::component::Component;
 
@@ -44,7 +45,7 @@ pub struct Description {
     pub keys: Vec<String>,
     /// The keys it looks up besides.
     pub reads: Vec<String>,
-    /// A JSON Schema of its settings.
+    /// A JSON Schema of its settings; what is no JSON is left out.
     pub settings_schema: Option<String>,
 }
 
@@ -85,9 +86,9 @@ impl Library {
         match Prepared::new(engine, component) {
             Ok(guest) => match self.describe(&guest) {
                 Ok(description) => inspection.description = Some(description),
-                Err(why) => inspection.refusal = Some(why),
+                Err(why) => inspection.refusal = Some(Unfit::new(&why).0),
             },
-            Err(why) => inspection.refusal = Some(why),
+            Err(why) => inspection.refusal = Some(Unfit::new(&why).0),
         }
     }
 
@@ -103,7 +104,7 @@ impl Library {
             summary: clean(&said.summary),
             keys: globs(&said.keys),
             reads: globs(&said.reads),
-            settings_schema: said.settings_schema,
+            settings_schema: said.settings_schema.filter(|text| serde_json::from_str::<IgnoredAny>(text).is_ok()),
         })
     }
 }

@@ -11,6 +11,7 @@ use sluice_core::Digest;
 use wasmtime::component::Component;
 
 use crate::engine::{Build, Machine};
+use crate::finding::clean;
 use crate::guest::Prepared;
 use crate::shelf::Shelf;
 use crate::weight;
@@ -21,6 +22,8 @@ pub const COMPONENT_BYTES_MAX: usize = 32 << 20;
 /// Bytes of compiled code at hand, components and images together; the least lately added makes room. What had to
 /// go is taken from disk again, at about a millisecond for each megabyte.
 const AT_HAND_BYTES_MAX: usize = 512 << 20;
+/// Bytes of the reason why a component is none.
+const WHY_BYTES_MAX: usize = 1024;
 /// How far the compiler stands back behind what is served, as `nice` counts; of its own thread alone on Linux.
 const COMPILER_NICE: i32 = 5;
 /// Bytes of stack of the compiler, which recurses over its input.
@@ -54,6 +57,13 @@ pub(crate) enum Gap {
     Missing(String),
     /// Here, and no validator; the same on every host.
     Unfit(String),
+}
+
+impl Unfit {
+    /// In words that may come from the component itself, which is a stranger, and whose names end in terminals.
+    pub(crate) fn new(why: &str) -> Unfit {
+        Unfit(clean(&why.replace('\n', " "), WHY_BYTES_MAX).to_string())
+    }
 }
 
 impl From<Unfit> for Gap {
@@ -134,7 +144,7 @@ impl Library {
             return Ok(prepared);
         }
         let component = self.compile(bytes)?;
-        let prepared = Prepared::new(&self.machine.engine, &component).map_err(Gap::Unfit)?;
+        let prepared = Prepared::new(&self.machine.engine, &component).map_err(|why| Unfit::new(&why))?;
         self.shelve(digest, &component);
         Ok(self.keep(digest, prepared, code_bytes(&component)))
     }
@@ -172,7 +182,7 @@ impl Library {
         });
         match compiled {
             Ok(Ok(Ok(component))) => Ok(component),
-            Ok(Ok(Err(error))) => Err(Gap::Unfit(format!("does not compile: {error:#}"))),
+            Ok(Ok(Err(error))) => Err(Unfit::new(&format!("does not compile: {error:#}")).into()),
             Ok(Err(_)) => Err(Gap::Unfit("does not compile: the compiler gave up".into())),
             Err(error) => Err(Gap::Missing(format!("no thread to compile it: {error}"))),
         }

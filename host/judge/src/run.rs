@@ -39,7 +39,7 @@ pub(crate) enum Stop {
 }
 
 impl Stop {
-    /// For people.
+    /// In words, without what it means.
     pub(crate) fn why(&self) -> &str {
         match self {
             Stop::Limit(why) | Stop::Trap(why) | Stop::Denied(why) | Stop::Fault(_, why) => why,

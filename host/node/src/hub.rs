@@ -128,17 +128,19 @@ impl Hub {
 
     /// What became of an entry.
     pub fn fate(&self, revision: Revision) -> Fate {
+        // The view says whether there is an outcome, and only then the standing says why there is none: a standing
+        // comes a moment after its view, and would tell of a change just held that it is forgotten, and of one just
+        // released that it is held.
+        let view = self.view();
+        if view.state.cursor >= revision && !view.state.held.contains_key(&revision) {
+            // The outcome is noted before the view is swapped, so whoever sees the view finds the outcome.
+            let recent = self.recent();
+            let found = recent.settled.iter().rev().find(|(settled, _)| *settled == revision);
+            return found.map_or(Fate::Forgotten, |(_, outcome)| Fate::Settled(outcome.clone()));
+        }
         let standing = self.standing();
-        if let Some(held) = standing.held.iter().find(|held| held.revision == revision) {
-            return Fate::Held(held.clone());
-        }
-        // The outcome is noted before the view is swapped, so whoever sees the view finds the outcome.
-        if self.view().state.cursor < revision {
-            return Fate::Ahead;
-        }
-        let recent = self.recent();
-        let found = recent.settled.iter().rev().find(|(settled, _)| *settled == revision);
-        found.map_or(Fate::Forgotten, |(_, outcome)| Fate::Settled(outcome.clone()))
+        let held = standing.held.iter().find(|held| held.revision == revision);
+        held.map_or(Fate::Ahead, |held| Fate::Held(held.clone()))
     }
 
     /// Waits until this host can tell what became of an entry, or until `wait` has passed.

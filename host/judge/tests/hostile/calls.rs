@@ -1,86 +1,12 @@
-//! Validators that mean harm: each is stopped, for the right cause, and the host goes on.
+//! Time, room, and what a call costs.
 
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use bytes::Bytes;
 use sluice_artifacts::{BOUNDS, JSON_SCHEMA, fixtures};
-use sluice_core::{Action, Cause, Content, Digest, Entry, Fault, Revision, State, Verdict};
-use sluice_judge::{Binding, Library, Limits, Settings, Trial};
+use sluice_core::{Action, Cause, Content, Fault, State, Verdict};
+use sluice_judge::Limits;
 
-/// Enough for honest work, little enough for tests to be quick.
-const LIMITS: Limits = Limits { fuel: 50_000_000, memory_bytes: 16 << 20, time_ms: 60_000, ..Limits::DEFAULT };
-
-/// Shared by all tests of this package, and kept: each process would compile everything again.
-fn cache() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("validators")
-}
-
-fn library() -> &'static Library {
-    static LIBRARY: OnceLock<Library> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        Library::open(&Settings { cache: Some(cache()), slots: NonZeroUsize::new(4).unwrap() }).unwrap()
-    })
-}
-
-fn entry(key: &str, value: &[u8]) -> Entry {
-    let name = Bytes::from(format!("put:{key}"));
-    Entry::read(Revision { ms: 1_700_000_000_000, seq: 0 }, vec![(name, Bytes::copy_from_slice(value))])
-}
-
-fn binding(component: &[u8], settings: &str, limits: Limits) -> Binding {
-    let text = format!(r#"{{"keys": ["**"], "component": "{}", "settings": {settings}}}"#, Digest::of(component));
-    Binding { limits, ..Binding::parse("guest", text.as_bytes()).unwrap() }
-}
-
-fn tried(component: &[u8], limits: Limits) -> Trial {
-    let binding = binding(component, "null", limits);
-    library().try_out(component, &binding, &entry("app/limits", b"{}"), &State::default()).unwrap()
-}
-
-#[track_caller]
-fn stopped(component: &[u8], cause: Cause, word: &str) {
-    let trial = tried(component, LIMITS);
-    match trial.judgement {
-        Ok(Verdict::Reject(found, findings)) => {
-            assert_eq!(found, cause, "{findings:?}");
-            assert!(findings[0].message.contains(word), "{}", findings[0].message);
-        }
-        other => panic!("{other:?}"),
-    }
-    let honest = binding(BOUNDS, "{}", LIMITS);
-    let after = library().try_out(BOUNDS, &honest, &entry("app/limits", b"{}"), &State::default()).unwrap();
-    assert_eq!(after.judgement, Ok(Verdict::accept()));
-}
-
-#[test]
-fn one_that_never_ends_runs_out_of_fuel() {
-    stopped(fixtures::NEVER_ENDS, Cause::Limit, "fuel");
-}
-
-#[test]
-fn one_that_eats_memory_runs_out_of_memory() {
-    stopped(fixtures::EATS_MEMORY, Cause::Limit, "memory");
-}
-
-#[test]
-fn one_that_recurses_traps() {
-    stopped(fixtures::RECURSES, Cause::Trap, "");
-}
-
-#[test]
-fn one_that_panics_traps() {
-    stopped(fixtures::TRAPS, Cause::Trap, "traps.rs:7:5: 1 edits are too many (wasm trap: wasm `unreachable`");
-}
-
-#[test]
-fn one_that_says_too_much_is_cut_off() {
-    let trial = tried(fixtures::SAYS_TOO_MUCH, Limits::DEFAULT);
-    let Ok(Verdict::Reject(Cause::Limit, findings)) = trial.judgement else { panic!("{trial:?}") };
-    assert!(findings[0].message.contains("said more than 1048576 bytes at once"), "{findings:?}");
-}
+use super::rig::{LIMITS, binding, entry, library, tried};
 
 #[test]
 fn one_that_lies_is_bounded_cleaned_and_believed_only_about_its_own_keys() {
@@ -156,21 +82,6 @@ fn a_schema_judges_yaml_as_a_host_would_see_it() {
         let trial = library().try_out(JSON_SCHEMA, &schema, &entry(key, text.as_bytes()), &State::default()).unwrap();
         assert_eq!(matches!(trial.judgement, Ok(Verdict::Accept(_))), is_good, "{trial:?}");
         assert!(trial.cost.fuel < Limits::DEFAULT.fuel / 20, "{trial:?}");
-    }
-}
-
-#[test]
-fn what_is_no_validator_is_refused_in_words() {
-    for (bytes, part) in [
-        (&b"hello"[..], "not a WebAssembly component"),
-        (b"\0asm\x01\0\0\0", "not a WebAssembly component"),
-        (b"\0asm\x0d\0\x01\0", "exports nothing, and not sluice:validator/validator@1.0.0"),
-        (b"\0asm\x0d\0\x01\0junk", "does not compile"),
-        (include_bytes!("imports_a_clock.wasm"), "asks for wasi:clocks/wall-clock"),
-    ] {
-        let inspection = library().inspect(bytes);
-        let refusal = inspection.refusal.unwrap();
-        assert!(refusal.contains(part), "{refusal}");
     }
 }
 
