@@ -12,6 +12,7 @@ mod admission;
 mod candidate;
 mod engine;
 mod finding;
+mod gate;
 mod guest;
 mod image;
 mod inspection;

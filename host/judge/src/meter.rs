@@ -1,10 +1,11 @@
-//! What is counted of a binding. Names and labels are documented in `docs/OPERATING.md`.
+//! What is counted of a binding, its calls under way among it. Names and labels are documented in `docs/OPERATING.md`.
 
 use std::sync::Arc;
 
 use metrics::{Counter, Histogram, counter, histogram};
 use sluice_core::Verdict;
 
+use crate::gate::Gate;
 use crate::trial::Trial;
 
 /// Handles made once for each binding, so that counting costs an atomic addition.
@@ -15,6 +16,8 @@ pub(crate) struct Meter {
     warned: Counter,
     rejected: Counter,
     faults: Counter,
+    /// Its calls under way.
+    pub(crate) gate: Gate,
 }
 
 impl Meter {
@@ -28,6 +31,7 @@ impl Meter {
             warned: verdicts("warn"),
             rejected: verdicts("reject"),
             faults: verdicts("fault"),
+            gate: Gate::default(),
         }
     }
 

@@ -32,7 +32,7 @@ pub struct Trial {
 }
 
 impl Library {
-    /// Runs a component on an entry, as a host with this binding would. See [`Candidate::judge`].
+    /// Runs a component on an entry, as a host with this binding would. See [`crate::Candidate::judge`].
     ///
     /// # Errors
     /// When the component cannot be a validator.

@@ -143,11 +143,15 @@ impl Validators {
             Err(Gap::Unfit(why)) => return Ok(unfit(&binding.name, why)),
         };
         let image = self.library.at_hand(image::name(binding));
-        let trial = self.library.try_prepared(&component, image.as_deref(), binding, told, sieve);
+        let meter = self.meter(&binding.name);
+        let trial = {
+            let _pass = meter.gate.enter(binding.limits.concurrent_calls);
+            self.library.try_prepared(&component, image.as_deref(), binding, told, sieve)
+        };
         if trial.configured_fuel > 0 {
             self.workshop.configured(binding, trial.configured_fuel);
         }
-        self.meter(&binding.name).seen(&trial);
+        meter.seen(&trial);
         trial.judgement
     }
 
