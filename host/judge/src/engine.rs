@@ -164,9 +164,6 @@ fn config(slots: u32, build: Build) -> Config {
         .wasm_memory64(false)
         // Multi-memory stays on: wasmtime's own adapters between the parts of a component use two.
         .concurrency_support(false)
-        // A trap is told by its name. Where it happened is told in the guest's own names, and findings are no place
-        // for these; looking for it walks the stack of whoever recursed.
-        .wasm_backtrace_max_frames(None)
         .generate_address_map(false);
     config
 }
