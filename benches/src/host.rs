@@ -55,10 +55,19 @@ impl Local {
         Ok(Local { hub, redis, judge, running })
     }
 
-    /// Waits until it serves `revision`.
+    /// Waits until it has passed `revision`.
     pub async fn reaches(&self, revision: Revision) {
+        self.waits(|state| state.cursor >= revision).await;
+    }
+
+    /// Waits until it has passed `revision` and holds nothing: a new binding is in force then.
+    pub async fn settles(&self, revision: Revision) {
+        self.waits(|state| state.cursor >= revision && state.held.is_empty()).await;
+    }
+
+    async fn waits(&self, is_there: impl Fn(&State) -> bool) {
         let mut installs = self.hub.subscribe();
-        while self.hub.view().state.cursor < revision {
+        while !is_there(&self.hub.view().state) {
             // The sender lives as long as the hub, which lives as long as we do.
             drop(installs.changed().await);
         }

@@ -63,7 +63,7 @@ async fn ingest(server: &Server, entries: usize, is_judged: bool) -> Result<(f64
         let warm = tempfile::tempdir()?;
         let host = Local::start(server, warm.path(), false)?;
         let bound = bind_bounds(&host).await?;
-        host.reaches(bound).await;
+        host.settles(bound).await;
         host.stop().await;
         copy(&warm.path().join("cache"), &folder.path().join("cache"))?;
         std::fs::copy(warm.path().join("cache.key"), folder.path().join("cache.key"))?;
@@ -73,7 +73,7 @@ async fn ingest(server: &Server, entries: usize, is_judged: bool) -> Result<(f64
     let last = Revision::ZERO.max(tip(server).await?);
     let begun = Instant::now();
     let host = Local::start(server, folder.path(), true)?;
-    host.reaches(last).await;
+    host.settles(last).await;
     let rate = entries as f64 / begun.elapsed().as_secs_f64();
     let applied = host.hub.view().state.len();
     anyhow::ensure!(applied >= KEYS.min(entries), "only {applied} keys are there");

@@ -74,7 +74,7 @@ async fn visible(scale: Scale, is_synced: bool) -> Result<f64> {
     let folder = tempfile::tempdir()?;
     let host = Local::start(&server, folder.path(), is_synced)?;
     let bound = bind_bounds(&host).await?;
-    host.reaches(bound).await;
+    host.settles(bound).await;
     let mut writer = connect(&server).await?;
     let mut times = Vec::new();
     for number in 0..scale.rounds {
