@@ -34,7 +34,9 @@ async fn figures() -> Result<()> {
     }
     if wants("verdicts") {
         print(verdicts::rows(scale).await?);
-        print(beside::rows(scale).await?);
+        if !scale.is_check() {
+            print(beside::rows(scale).await?);
+        }
     }
     if wants("read") {
         print(read::rows(scale).await?);

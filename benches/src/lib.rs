@@ -29,6 +29,11 @@ pub struct Scale {
 }
 
 impl Scale {
+    /// Whether this run only shows that everything works: then large components are too slow to compile.
+    pub fn is_check(self) -> bool {
+        self.runs == 1
+    }
+
     /// What `docs/PERFORMANCE.md` quotes.
     pub const FULL: Scale = Scale { entries: 100_000, rounds: 2_000, requests: 400_000, keys: 1_000_000, runs: 3 };
     /// Enough to see that everything works.

@@ -37,10 +37,13 @@ const SCHEMA_BYTES: usize = 100 << 10;
 /// All figures of this kind.
 pub async fn rows(scale: Scale) -> Result<Vec<Row>> {
     let calls = scale.requests / 40;
-    let mut rows = vec![typical(calls).await?, empty(calls).await?, schema(calls).await?];
+    let mut rows = vec![typical(calls).await?, empty(calls).await?];
+    if !scale.is_check() {
+        rows.push(schema(calls).await?);
+        rows.push(load()?);
+    }
     rows.push(threads(calls).await?);
-    rows.push(load()?);
-    rows.push(many(calls, scale.keys.min(1000)).await?);
+    rows.push(many(calls, if scale.is_check() { 20 } else { 1000 }).await?);
     Ok(rows)
 }
 

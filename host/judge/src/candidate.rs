@@ -6,7 +6,6 @@ use sluice_core::{Binding, Cause, Digest, Entry, Fault, Severity, State, Verdict
 
 use crate::finding::taken;
 use crate::guest::{Guest, GuestFault, Prepared, Told};
-use crate::image;
 use crate::library::{Library, Unfit};
 use crate::run::{Ran, run};
 use crate::trial::{Trial, faulty, segments, sieve, stopped};
@@ -27,7 +26,7 @@ impl Library {
     /// When the component cannot be a validator.
     pub fn candidate<'l>(&'l self, bytes: &[u8], binding: &'l Binding) -> Result<Candidate<'l>, Unfit> {
         let component = self.add(Digest::of(bytes), bytes)?;
-        Ok(Candidate { library: self, component, image: self.at_hand(image::name(binding)), binding })
+        Ok(Candidate { library: self, component, image: self.at_hand(self.image_name(binding)), binding })
     }
 }
 

@@ -9,7 +9,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use sluice_core::{Binding, Digest, Limits};
+use sluice_core::Limits;
 use wasmtime::component::{Instance, Lift, WasmList};
 use wasmtime::{Error, Store, format_err};
 use wasmtime_wizer::{ComponentContext, ComponentInstanceState, Wizer};
@@ -23,11 +23,6 @@ pub(crate) const WORTH_FUEL: u64 = 20_000;
 /// Fuel for each byte of code that is about as long as compiling it. An image is made once a binding has used as much
 /// for being configured again and again: then it has cost as much as it spares, and at most twice.
 pub(crate) const COMPILE_FUEL: u64 = 200;
-
-/// Names the image of a component with the settings of a binding.
-pub(crate) fn name(binding: &Binding) -> Digest {
-    Digest::of(&[b"image\0".as_slice(), &binding.component.0, &binding.settings_digest.0].concat())
-}
 
 /// Whether images can be made of a component; if not, why not.
 pub(crate) fn is_possible(bytes: &[u8]) -> Result<(), String> {

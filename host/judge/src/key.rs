@@ -20,6 +20,16 @@ pub(crate) fn of(path: &Path) -> io::Result<[u8; 32]> {
     })
 }
 
+/// A key from the system's random source, for one process.
+///
+/// # Errors
+/// There is no such source.
+pub(crate) fn fresh() -> io::Result<[u8; 32]> {
+    let mut key = [0; 32];
+    File::open("/dev/urandom")?.read_exact(&mut key)?;
+    Ok(key)
+}
+
 /// Of several processes that make it at once one is the first, and all get its key.
 fn make(path: &Path) -> io::Result<()> {
     let mut random = [0; 40];

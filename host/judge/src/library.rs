@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::thread;
 
-use sluice_core::Digest;
+use sluice_core::{Binding, Digest};
 use wasmtime::component::Component;
 
 use crate::engine::{Build, Machine};
 use crate::finding::clean;
 use crate::guest::Prepared;
+use crate::key;
 use crate::shelf::Shelf;
 use crate::weight;
 
@@ -42,6 +43,8 @@ pub struct Settings {
 pub struct Library {
     pub(crate) machine: Machine,
     shelf: Option<Shelf>,
+    /// Known to this host alone: with it images are named.
+    secret: [u8; 32],
     at_hand: RwLock<AtHand>,
     compiler: Mutex<()>,
 }
@@ -115,7 +118,11 @@ impl Library {
             })?),
             None => None,
         };
-        Ok(Library { machine, shelf, at_hand: RwLock::default(), compiler: Mutex::new(()) })
+        let secret = match shelf.as_ref().and_then(Shelf::key) {
+            Some(key) => key,
+            None => key::fresh()?,
+        };
+        Ok(Library { machine, shelf, secret, at_hand: RwLock::default(), compiler: Mutex::new(()) })
     }
 
     /// A component that needs no work.
@@ -130,10 +137,8 @@ impl Library {
 
     /// A component that was compiled before, perhaps by an earlier process.
     pub(crate) fn find(&self, digest: Digest) -> Option<Arc<Prepared>> {
-        self.at_hand(digest).or_else(|| {
-            let _one_at_a_time = self.compiler();
-            self.at_hand(digest).or_else(|| self.taken_down(digest))
-        })
+        // Not behind whoever compiles: that takes seconds, and this a millisecond, even if two do it at once.
+        self.at_hand(digest).or_else(|| self.taken_down(digest))
     }
 
     /// Compiles a component and keeps it.
@@ -224,6 +229,19 @@ impl Library {
             at_hand.bytes -= bytes;
         }
         prepared
+    }
+
+    /// Names the image of a component with the settings of a binding. Keyed, so that no publisher can name it: a
+    /// binding of an image would be let in on hosts that have made it, and on no others.
+    pub(crate) fn image_name(&self, binding: &Binding) -> Digest {
+        let mut hasher = blake3::Hasher::new_keyed(&self.secret);
+        hasher.update(b"image").update(&binding.component.0).update(&binding.settings_digest.0);
+        Digest(*hasher.finalize().as_bytes())
+    }
+
+    /// Whether a component was compiled before and is to be had from disk.
+    pub(crate) fn is_shelved(&self, digest: Digest) -> bool {
+        self.shelf.as_ref().is_some_and(|shelf| shelf.has(digest))
     }
 
     /// Bytes of code of a component at hand.

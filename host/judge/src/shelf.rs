@@ -75,6 +75,16 @@ impl Shelf {
         Some(Code(bytes))
     }
 
+    /// The secret of this host, if there is one.
+    pub(crate) fn key(&self) -> Option<[u8; 32]> {
+        self.key
+    }
+
+    /// Whether something lies here under this name; [`Shelf::take`] tells whether it is whole.
+    pub(crate) fn has(&self, component: Digest) -> bool {
+        self.path(component).exists()
+    }
+
     /// Waits until no other process that shares the folder compiles, and keeps them waiting until the file
     /// is dropped. Without it each would do the same work. A process that dies lets go.
     pub(crate) fn alone(&self) -> Option<fs::File> {

@@ -6,7 +6,6 @@ use sluice_core::{self as core, Binding, Cause, Change, Entry, Fault, Severity, 
 
 use crate::finding::{said, taken};
 use crate::guest::{Decision, Guest, GuestFault, Prepared, Sieve, Told, words};
-use crate::image;
 use crate::journal::Journal;
 use crate::library::{Library, Unfit};
 use crate::run::{Cost, Ran, Stop, run};
@@ -46,7 +45,7 @@ impl Library {
     /// Why there can be none: then each call takes the settings in anew, which costs time and changes nothing.
     pub fn bake(&self, bytes: &[u8], binding: &Binding) -> Result<(), Unfit> {
         let image = self.image(bytes, &binding.settings, &binding.limits).map_err(Unfit)?;
-        self.add(image::name(binding), &image)?;
+        self.add(self.image_name(binding), &image)?;
         Ok(())
     }
 

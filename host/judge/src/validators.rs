@@ -9,7 +9,6 @@ use tokio::runtime::Handle;
 
 use crate::finding::said;
 use crate::guest::{Prepared, Sieve, Told};
-use crate::image;
 use crate::library::{Gap, Library};
 use crate::meter::Meter;
 use crate::trial::{segments, sieve};
@@ -142,7 +141,7 @@ impl Validators {
             Err(Gap::Missing(why)) => return Err((Fault::Missing, why)),
             Err(Gap::Unfit(why)) => return Ok(unfit(&binding.name, why)),
         };
-        let image = self.library.at_hand(image::name(binding));
+        let image = self.library.at_hand(self.library.image_name(binding));
         let meter = self.meter(&binding.name);
         let trial = {
             let _pass = meter.gate.enter(binding.limits.concurrent_calls);

@@ -4,6 +4,7 @@
 //! about and goes on with all others.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 
@@ -64,10 +65,28 @@ impl Workshop {
         if fuel < image::WORTH_FUEL {
             return;
         }
-        let name = image::name(binding);
+        let name = self.library.image_name(binding);
         let worth = self.library.code_bytes(binding.component) as u64 * image::COMPILE_FUEL;
-        if self.bench.spent(name, fuel) >= worth {
+        let spent = self.bench.spent(name, fuel);
+        if spent == fuel && self.library.is_shelved(name) {
+            self.take_down(name);
+        } else if spent >= worth {
             self.image(binding, name);
+        }
+    }
+
+    /// Takes an image that an earlier process made, which needs neither work nor the component.
+    fn take_down(&self, name: Digest) {
+        if !matches!(self.bench.begin(name), Begun::Now) {
+            return;
+        }
+        let (library, bench) = (self.library.clone(), self.bench.clone());
+        let worker = move || {
+            drop(library.find(name));
+            bench.end(name, Ok(()));
+        };
+        if thread::Builder::new().name("sluice-workshop".into()).spawn(worker).is_err() {
+            self.bench.end(name, Ok(()));
         }
     }
 
@@ -102,8 +121,10 @@ impl Workshop {
             };
             let at_work = bench.clone();
             let worker = move || {
-                let result = work(bytes.to_vec());
-                at_work.end(order, result);
+                // An order that nobody ends would be waited for for ever.
+                let result = panic::catch_unwind(AssertUnwindSafe(|| work(bytes.to_vec())));
+                let gave_up = || Err(Gap::Missing(format!("component {component}: what compiles it gave up")));
+                at_work.end(order, result.unwrap_or_else(|_| gave_up()));
             };
             if let Err(error) = thread::Builder::new().name("sluice-workshop".into()).spawn(worker) {
                 bench.missing(order, format!("component {component}: no thread to compile it: {error}"));
