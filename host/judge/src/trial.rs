@@ -49,7 +49,7 @@ impl Library {
         Ok(())
     }
 
-    /// The same with everything at hand.
+    /// One call, with everything at hand.
     pub(crate) fn try_prepared(
         &self,
         component: &Prepared,

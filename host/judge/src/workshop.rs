@@ -98,6 +98,10 @@ impl Workshop {
         let (library, settings, limits) = (self.library.clone(), binding.settings.clone(), binding.limits);
         let validator = binding.name.clone();
         self.start(name, binding.component, move |bytes| {
+            // Made before, and gone from memory to make room.
+            if library.find(name).is_some() {
+                return Ok(());
+            }
             let image = library.image(&bytes, &settings, &limits);
             let kept = image.map_err(Gap::Unfit).and_then(|image| library.add(name, &image).map(drop));
             kept.inspect_err(|gap| tracing::info!(%validator, ?gap, "no image: it is configured in each call"))
