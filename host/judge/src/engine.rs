@@ -36,6 +36,8 @@ pub enum Build {
     OnDemand,
     /// Code as the compiler first writes it.
     Unoptimised,
+    /// Bytecode for wasmtime's own interpreter, Pulley, which is no processor's.
+    Interpreted,
 }
 
 /// An engine with room for a number of calls at the same time.
@@ -63,7 +65,7 @@ struct Count {
 impl Machine {
     /// `slots` calls at the same time; further ones wait.
     pub(crate) fn new(slots: NonZeroUsize, build: Build) -> Result<Machine> {
-        let engine = Engine::new(&config(slots.get() as u32, build))?;
+        let engine = Engine::new(&config(slots.get() as u32, build)?)?;
         let count = Count { free: slots.get(), most: slots.get(), closed: false };
         let slots = Arc::new(Slots { count: Mutex::new(count), freed: Condvar::new(), closing: Condvar::new() });
         let (clock, ticking) = (engine.weak(), slots.clone());
@@ -129,7 +131,7 @@ impl Drop for Machine {
     }
 }
 
-fn config(slots: u32, build: Build) -> Config {
+fn config(slots: u32, build: Build) -> Result<Config> {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(slots)
         .total_core_instances(slots * MODULES_MAX)
@@ -145,13 +147,16 @@ fn config(slots: u32, build: Build) -> Config {
         .table_keep_resident(128 << 10);
     let memory = match build {
         Build::Pooled | Build::Unoptimised => InstanceAllocationStrategy::Pooling(pool),
-        Build::OnDemand => InstanceAllocationStrategy::OnDemand,
+        Build::OnDemand | Build::Interpreted => InstanceAllocationStrategy::OnDemand,
     };
     let speed = match build {
-        Build::Pooled | Build::OnDemand => OptLevel::Speed,
+        Build::Pooled | Build::OnDemand | Build::Interpreted => OptLevel::Speed,
         Build::Unoptimised => OptLevel::None,
     };
     let mut config = Config::new();
+    if build == Build::Interpreted {
+        config.target("pulley64")?;
+    }
     config
         .allocation_strategy(memory)
         .consume_fuel(true)
@@ -165,5 +170,5 @@ fn config(slots: u32, build: Build) -> Config {
         // Multi-memory stays on: wasmtime's own adapters between the parts of a component use two.
         .concurrency_support(false)
         .generate_address_map(false);
-    config
+    Ok(config)
 }

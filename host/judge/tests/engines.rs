@@ -64,7 +64,7 @@ fn engines_built_otherwise_come_to_the_same() {
     let usual = all(&Library::open(&settings(Some(folder.path()))).unwrap());
     let cached = all(&Library::open(&settings(Some(folder.path()))).unwrap());
     assert_eq!(usual, cached, "from the cache");
-    for build in [Build::OnDemand, Build::Unoptimised] {
+    for build in [Build::OnDemand, Build::Unoptimised, Build::Interpreted] {
         let other = all(&Library::built(&settings(None), build).unwrap());
         for (usual, other) in usual.iter().zip(&other) {
             assert_eq!(usual, other, "{build:?}");
