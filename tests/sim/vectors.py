@@ -94,8 +94,45 @@ def default_media(key):
     return MEDIA.get(extension, "application/octet-stream") if dot else "application/octet-stream"
 
 
+GUARD = {"deletes_max": 1000, "deletes_percent_max": 50, "may_empty_prefixes": False, "shrink_max": 0, "grow_max": 0,
+         "small_bytes": 4096}
+
+
+def whole(value, least=0, most=2**64 - 1):
+    require(type(value) is int and least <= value <= most)
+
+
+def policy_of(text):
+    """The guard of a policy document."""
+    try:
+        policy = json.loads(text)
+    except ValueError:
+        raise Malformed from None
+    require(type(policy) is dict and set(policy) <= {"guard", "freshness"})
+    guard, freshness = policy.get("guard", {}), policy.get("freshness", [])
+    require(type(guard) is dict and set(guard) <= set(GUARD) and type(freshness) is list and len(freshness) <= 64)
+    guard = {**GUARD, **guard}
+    require(type(guard["may_empty_prefixes"]) is bool)
+    whole(guard["deletes_max"], 10)
+    whole(guard["deletes_percent_max"], 1, 100)
+    whole(guard["small_bytes"])
+    for name in "shrink_max", "grow_max":
+        whole(guard[name])
+        require(guard[name] != 1)
+    for rule in freshness:
+        require(type(rule) is dict and set(rule) <= {"keys", "stale_after_ms", "reads"})
+        require(rule.get("reads", "serve") in ("serve", "warn", "refuse") and {"keys", "stale_after_ms"} <= set(rule))
+        whole(rule["stale_after_ms"], 1000)
+        require(type(rule["keys"]) is list and 1 <= len(rule["keys"]) <= 64)
+        for glob in rule["keys"]:
+            require(type(glob) is str)
+            key_of(glob.replace("*", "a"))
+    return guard
+
+
 def decode(fields):
-    """The edits (key -> None, or digest, length and media), bases and token of an entry."""
+    """The edits (key -> None, or digest, length and media), bases and token of an entry, and whether the guard
+    is overridden."""
     require(len(fields) <= 16384 and sum(len(name) + len(value) for name, value in fields) <= 32 << 20)
     edits, types, bases, once = {}, {}, {}, {}
     for name, value in fields:
@@ -104,8 +141,9 @@ def decode(fields):
         if name.startswith("x-"):
             require(len(name.encode()) <= 256 and len(value) <= 4096)
         elif not colon:
-            require(name in ("author", "reason", "token") and name not in once)
+            require(name in ("author", "reason", "token", "override", "tick") and name not in once)
             require(1 <= len(value) <= 128 if name == "token" else len(value) <= 4096)
+            require(value == {"override": b"guard", "tick": b""}.get(name, value))
             once[name] = value if name == "token" else text_of(value)
         elif verb == "type":
             require(key_of(key) not in types)
@@ -116,11 +154,15 @@ def decode(fields):
         else:
             require(verb in ("put", "put-blob", "del") and key_of(key) not in edits)
             edits[key] = edit(verb, value)
-    require(edits and all(edits.get(key) for key in types))
+    require(("tick" in once) == (not edits) and all(edits.get(key) for key in types))
+    require("override" not in once or {"author", "reason"} <= set(once))
+    if policy := edits.get("_sluice/policy"):
+        require("text" in policy)
+        policy_of(policy["text"])
     for key, put in edits.items():
         if put:
             put["media"] = types.get(key) or default_media(key)
-    return edits, bases, once.get("token")
+    return edits, bases, once.get("token"), "override" in once
 
 
 def edit(verb, value):
@@ -129,7 +171,7 @@ def edit(verb, value):
         return None
     if verb == "put":
         require(len(value) <= 1 << 20)
-        return {"digest": blake3(value).digest(), "length": len(value)}
+        return {"digest": blake3(value).digest(), "length": len(value), "text": value}
     match = re.fullmatch(r"([0-9a-f]{64}) ([0-9]+)", text_of(value))
     require(match and int(match[2]) <= 64 << 20)
     return {"digest": bytes.fromhex(match[1]), "length": int(match[2])}
@@ -168,7 +210,7 @@ class State:
         """The class and detail of the outcome."""
         self.chain = keyed("chain", self.chain + entry_digest(at, fields))
         try:
-            edits, bases, token = decode(fields)
+            edits, bases, token, is_meant = decode(fields)
         except Malformed:
             return "malformed", {}
         if token is not None:
@@ -181,9 +223,11 @@ class State:
             found = self.items[key]["at"] if key in self.items else (0, 0)
             if found != bases[key]:
                 return "conflict", {"key": key, "base": written(bases[key]), "found": written(found)}
+        if not is_meant and self.is_guarded(edits):
+            return "guarded", {}
         is_bound = any(key.startswith("_sluice/validators/") for key in self.items)
-        is_judged = is_bound or any(key.startswith("_sluice/") for key in edits)
-        assert is_judged == (verdict is not None), f"{written(at)}: judged: {is_judged}, verdict: {verdict}"
+        is_judged = is_bound and edits or any(key.startswith("_sluice/") for key in edits)
+        assert bool(is_judged) == (verdict is not None), f"{written(at)}: judged: {is_judged}, verdict: {verdict}"
         if verdict == "reject":
             return "rejected", {"cause": "verdict"}
         for key, put in edits.items():
@@ -192,6 +236,26 @@ class State:
                 self.items[key] = {**put, "at": at}
         self.edited = list(edits)
         return "applied", {}
+
+    def is_guarded(self, edits):
+        policy = self.items.get("_sluice/policy")
+        guard = policy_of(policy["text"]) if policy else GUARD
+        own = {key for key in self.items if not key.startswith("_sluice/")}
+        for key, put in edits.items():
+            if put and key in own:
+                old, new = (max(size, guard["small_bytes"]) for size in (self.items[key]["length"], put["length"]))
+                if 0 < guard["shrink_max"] * new < old or 0 < guard["grow_max"] * old < new:
+                    return True
+        deleted = {key for key, put in edits.items() if not put and key in own}
+        if len(deleted) < 10:
+            return False
+        if len(deleted) > guard["deletes_max"] or len(deleted) * 100 > len(own) * guard["deletes_percent_max"]:
+            return True
+        left = (own - deleted) | {key for key, put in edits.items() if put}
+        prefixes = {"/".join(key.split("/")[:n]) + "/" for key in deleted for n in range(1, min(9, key.count("/") + 1))}
+        under = lambda keys, prefix: sum(key.startswith(prefix) for key in keys)
+        return not guard["may_empty_prefixes"] and any(
+            under(deleted, prefix) >= 10 and not under(left, prefix) for prefix in prefixes)
 
     def leaves(self):
         return [(point(key), leaf(key, item)) for key, item in self.items.items()]

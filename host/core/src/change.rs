@@ -5,11 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::digest::Digest;
+use crate::guard::MASS_DELETES;
 use crate::key::{COMPONENTS, Key, VALIDATORS};
 use crate::media::Media;
 use crate::revision::Revision;
 
-/// One or more edits, all or none, with who asked for them and why.
+/// One or more edits, all or none, with who asked for them and why. A tick has none: it only says that time goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// In the order they were written; no key twice.
@@ -23,6 +24,8 @@ pub struct Change {
     pub reason: Option<Arc<str>>,
     /// Makes a retry of the same publish one change.
     pub token: Option<Bytes>,
+    /// Whether the mass-change guard is told that this is meant.
+    pub overrides_guard: bool,
     /// `x-…` fields, carried along.
     pub extras: Vec<(Arc<str>, Bytes)>,
 }
@@ -95,11 +98,23 @@ impl Change {
         self.edits.iter().any(|edit| edit.key.is_reserved())
     }
 
-    /// Whether it changes rules that may matter to any entry, so that nothing after it can be judged before it.
+    /// Whether it changes rules that may matter to any entry, or any entry may matter to it, so that nothing after it
+    /// can be judged before it.
     /// Whom bindings and announcements of components matter to is known: see [`crate::reach`].
     pub fn is_barrier(&self) -> bool {
         let is_narrow = |key: &Key| [VALIDATORS, COMPONENTS].iter().any(|prefix| key.as_str().starts_with(prefix));
-        self.edits.iter().any(|edit| edit.key.is_reserved() && !is_narrow(&edit.key))
+        self.is_mass() || self.edits.iter().any(|edit| edit.key.is_reserved() && !is_narrow(&edit.key))
+    }
+
+    /// Whether it deletes so many keys that the guard asks how many there are, which depends on every entry before.
+    pub fn is_mass(&self) -> bool {
+        self.edits.len() >= MASS_DELETES && self.deletes().count() >= MASS_DELETES
+    }
+
+    /// The keys it deletes, but for those of the system's own configuration.
+    pub fn deletes(&self) -> impl Iterator<Item = &Key> {
+        let deletes = self.edits.iter().filter(|edit| edit.action == Action::Delete);
+        deletes.map(|edit| &edit.key).filter(|key| !key.is_reserved())
     }
 
     /// The new values.

@@ -1,5 +1,7 @@
 //! From the fields of an entry to the change they ask for: the grammar of `docs/PROTOCOL.md`.
 
+mod unknown;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +12,10 @@ use crate::change::{Action, BlobRef, Change, Content, Edit, Put};
 use crate::digest::Digest;
 use crate::key::Key;
 use crate::media::Media;
+use crate::policy::{POLICY, Policy};
 use crate::revision::Revision;
+
+use unknown::unknown;
 
 /// Largest value inside an entry, in bytes; larger ones go to a blob, so that the log stays quick to read.
 pub const INLINE_BYTES_MAX: usize = 1 << 20;
@@ -26,11 +31,6 @@ pub const NOTE_BYTES_MAX: usize = 4096;
 pub const NAME_BYTES_MAX: usize = 256;
 /// Longest idempotency token, in bytes: every host remembers many of them.
 pub const TOKEN_BYTES_MAX: usize = 128;
-
-/// Fields of the design that this version knows and does not carry out. They must never be ignored:
-/// an entry meant for later that applied at once would be worse than one refused.
-const LATER: [&str; 9] = ["fence", "from", "until", "rollout", "override", "key-id", "seq", "signed-at", "sig"];
-const KNOWN: [&str; 8] = ["put:", "put-blob:", "del:", "type:", "base:", "author", "reason", "token"];
 
 /// Why an entry asks for nothing: the field at fault and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +79,8 @@ struct Draft {
     author: Option<Arc<str>>,
     reason: Option<Arc<str>>,
     token: Option<Bytes>,
+    overrides_guard: bool,
+    is_tick: bool,
     extras: Vec<(Arc<str>, Bytes)>,
 }
 
@@ -134,7 +136,8 @@ impl Draft {
             "author" => &mut self.author,
             "reason" => &mut self.reason,
             "token" => return self.token(value),
-            "tick" => return Err("ticks are not supported yet: leave the field out".to_owned()),
+            "override" => return self.overrides(value),
+            "tick" => return self.tick(value),
             _ => return Err(unknown(name, name)),
         };
         let text = std::str::from_utf8(value).map_err(|_| "the value is not UTF-8".to_owned())?;
@@ -156,6 +159,22 @@ impl Draft {
         }
     }
 
+    fn overrides(&mut self, value: &Bytes) -> Result<(), String> {
+        match (&value[..], std::mem::replace(&mut self.overrides_guard, true)) {
+            (b"guard", false) => Ok(()),
+            (b"guard", true) => Err("the field is given twice".to_owned()),
+            _ => Err(format!("{} cannot be overridden: only \"guard\" can", shown(value))),
+        }
+    }
+
+    fn tick(&mut self, value: &Bytes) -> Result<(), String> {
+        match (value.is_empty(), std::mem::replace(&mut self.is_tick, true)) {
+            (true, false) => Ok(()),
+            (true, true) => Err("the field is given twice".to_owned()),
+            (false, _) => Err("a tick has no value: leave it empty".to_owned()),
+        }
+    }
+
     fn extra(&mut self, name: &str, value: &Bytes) -> Result<(), String> {
         bounded(value, NOTE_BYTES_MAX)?;
         if name.len() > NAME_BYTES_MAX {
@@ -166,8 +185,21 @@ impl Draft {
     }
 
     fn finish(mut self) -> Result<Change, Malformed> {
-        if self.edits.is_empty() {
-            return Err(malformed("", "the entry changes nothing: add put:<key> or del:<key>".to_owned()));
+        match (self.is_tick, self.edits.is_empty()) {
+            (true, true) | (false, false) => (),
+            (true, false) => {
+                return Err(malformed("tick", "a tick changes nothing: publish the edits without".to_owned()));
+            }
+            (false, true) => {
+                return Err(malformed("", "the entry changes nothing: add put:<key> or del:<key>".to_owned()));
+            }
+        }
+        if self.overrides_guard && (self.author.is_none() || self.reason.is_none()) {
+            let why = "say who means it and why: add author and reason".to_owned();
+            return Err(malformed("override", why));
+        }
+        if let Some(edit) = self.edits.iter().find(|edit| edit.key.as_str() == POLICY) {
+            policy(&edit.action).map_err(|why| malformed_bytes(format!("put:{POLICY}").as_bytes(), why))?;
         }
         for edit in &mut self.edits {
             if let Action::Put(put) = &mut edit.action {
@@ -184,8 +216,18 @@ impl Draft {
             author: self.author,
             reason: self.reason,
             token: self.token,
+            overrides_guard: self.overrides_guard,
             extras: self.extras,
         })
+    }
+}
+
+/// What a policy says is a rule of the fold itself, so one that cannot be read is none.
+fn policy(action: &Action) -> Result<(), String> {
+    match action {
+        Action::Delete => Ok(()),
+        Action::Put(Put { content: Content::Here(bytes), .. }) => Policy::parse(bytes).map(drop),
+        Action::Put(Put { content: Content::At(_), .. }) => Err("a policy is written inline: use put".to_owned()),
     }
 }
 
@@ -217,48 +259,6 @@ fn bounded(value: &Bytes, most: usize) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!("the value has {} bytes: at most {most}", value.len())),
     }
-}
-
-fn unknown(name: &str, verb: &str) -> String {
-    if LATER.contains(&verb) {
-        return "not supported yet: leave the field out".to_owned();
-    }
-    match meant(verb) {
-        Some(known) if known.ends_with(':') && !name.contains(':') => {
-            format!("unknown field: \"{known}\" takes a key, as in {known}app/limits")
-        }
-        Some(known) => format!("unknown field: did you mean \"{known}\"?"),
-        None => "unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> author reason token, \
-                 or x-… for your own"
-            .to_owned(),
-    }
-}
-
-/// The known field a mistyped one was most likely meant to be. A short word must be nearer than a long
-/// one: "set" is two letters from "del", and whoever writes it means anything but that.
-fn meant(verb: &str) -> Option<&'static str> {
-    let verb = verb.to_ascii_lowercase();
-    let far = |known: &str| distance(&verb, known.trim_end_matches(':'));
-    let near = KNOWN.into_iter().filter(|known| far(known) <= if known.len() > 4 { 2 } else { 1 });
-    near.min_by_key(|known| far(known))
-}
-
-/// Edit distance (Wagner and Fischer 1974) of two short words; long ones are simply far apart.
-fn distance(a: &str, b: &str) -> usize {
-    if a.len() > 16 {
-        return usize::MAX;
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let swap = corner + usize::from(x != y);
-            corner = row[j + 1];
-            row[j + 1] = swap.min(row[j] + 1).min(corner + 1);
-        }
-    }
-    row[b.len()]
 }
 
 fn malformed(field: &str, why: String) -> Malformed {

@@ -51,10 +51,11 @@ pub fn pass<'e>(state: &mut State, entry: &'e Entry) -> Result<&'e Change, Refus
     Ok(change)
 }
 
-/// Whether each named key has the revision the publisher started from (step 5).
+/// Whether each named key has the revision the publisher started from (step 5), and the change does away with no more
+/// than the guard lets pass (step 6).
 ///
 /// # Errors
-/// The conflict, naming the first key that does not.
+/// The conflict, naming the first key that does not; or what the guard objects to.
 pub fn stands(state: &State, change: &Change) -> Result<(), Refusal> {
     for (key, base) in &change.bases {
         let found = state.revision_of(key);
@@ -62,12 +63,12 @@ pub fn stands(state: &State, change: &Change) -> Result<(), Refusal> {
             return Err(Refusal::Conflict { key: key.clone(), base: *base, found });
         }
     }
-    Ok(())
+    state.policy().guard.passes(state, change).map_err(Refusal::Guarded)
 }
 
 /// Whether validators have a say (step 7): some are bound, or the change is about the rules themselves.
 pub fn needs_verdict(state: &State, change: &Change) -> bool {
-    state.has_bindings() || change.is_about_rules()
+    (state.has_bindings() && !change.edits.is_empty()) || change.is_about_rules()
 }
 
 /// The outcome that follows from a verdict.

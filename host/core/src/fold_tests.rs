@@ -156,12 +156,12 @@ fn a_token_is_spent_by_a_refused_change_and_not_by_a_malformed_one() {
     check(
         "put:a=1 base:a=9 token=t\nput:a=2 token=t\nput:a=3 oops token=u\nput:a=4 token=u",
         expect![[r#"
-        1 conflict key "a" is absent, not at 9-0: read it again and retry
-        2 duplicate the same token was published before, at 1-0
-        3 malformed field "oops": unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> author reason token, or x-… for your own
-        4 applied
-        a 4-0 = 4
-    "#]],
+            1 conflict key "a" is absent, not at 9-0: read it again and retry
+            2 duplicate the same token was published before, at 1-0
+            3 malformed field "oops": unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> author reason token override tick, or x-… for your own
+            4 applied
+            a 4-0 = 4
+        "#]],
     );
 }
 
@@ -198,7 +198,7 @@ fn validators_have_a_say_only_where_some_are_bound() {
 #[test]
 fn a_change_of_the_rules_is_judged_even_when_none_are_bound() {
     check(
-        "put:_sluice/validators/v=bad\nput:_sluice/policy=bad",
+        "put:_sluice/validators/v=bad\nput:_sluice/trust=bad",
         expect![[r#"
         1 rejected limits: that is bad
         2 rejected limits: that is bad
@@ -310,7 +310,7 @@ fn release_first(state: &mut State, held: &mut BTreeMap<Revision, Arc<Entry>>) -
 }
 
 fn line() -> impl Strategy<Value = String> {
-    let keys = vec!["a", "b", "c", "d", "_sluice/validators/v", "_sluice/validators/w", "_sluice/policy"];
+    let keys = vec!["a", "b", "c", "d", "_sluice/validators/v", "_sluice/validators/w", "_sluice/trust"];
     let key = proptest::sample::select(keys);
     let field = (key, 0..9u8, 0..4usize, 0..4usize).prop_map(|(key, kind, of, by)| match kind {
         4.. if key.starts_with(VALIDATORS) => binding(key, ["a", "b", "c", "[ab]"][of], ["a", "b", "c", "d"][by]),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::key::{RESERVED, VALIDATORS};
 
 /// A pattern of keys, such as `app/**` or `tls/*.pem`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
     text: Box<str>,
     segments: Box<[Segment]>,
@@ -19,14 +19,14 @@ pub struct Glob {
 }
 
 /// Some patterns; what any of them means is meant. Copies share them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Globs(Arc<[Glob]>);
 
 /// What is wrong with a pattern, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GlobError(String);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Segment {
     Any,
     Like(Box<[u8]>),

@@ -7,6 +7,7 @@
 //! - [`entry`], [`change`], [`decode`]: a record of the log, and what it asks for
 //! - [`verdict`], [`outcome`]: what validators answer, and what the fold decides
 //! - [`binding`] with [`bindings`], [`glob`] and [`limits`]: which keys a validator judges, and how
+//! - [`policy`] with its [`guard`]: what holds for the space as a whole
 //! - [`state`] over [`trie`]: current values with their Merkle root, cheap to clone
 //! - [`fold`]: State x Entry x Verdict -> State x Outcome, the only place that refuses or applies
 //! - [`reach`]: which entries must wait for which, for what their validators may look up
@@ -21,11 +22,13 @@ pub mod effect;
 pub mod entry;
 pub mod fold;
 pub mod glob;
+pub mod guard;
 pub mod key;
 pub mod limits;
 pub mod media;
 pub mod node;
 pub mod outcome;
+pub mod policy;
 pub mod reach;
 pub mod revision;
 pub mod state;
@@ -42,11 +45,13 @@ pub use digest::Digest;
 pub use effect::{Ask, Batch, Effect, Event, Held, Judged, Lost, Millis, Remark, Settled, Standing, Step};
 pub use entry::Entry;
 pub use glob::{Glob, GlobError, Globs};
+pub use guard::Guard;
 pub use key::{Key, KeyError};
 pub use limits::Limits;
 pub use media::Media;
 pub use node::{Node, Settings};
 pub use outcome::{Outcome, Refusal, Refused};
+pub use policy::Policy;
 pub use revision::Revision;
 pub use state::{Item, State};
 pub use touched::waits_behind;

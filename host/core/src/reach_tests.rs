@@ -51,7 +51,7 @@ fn an_entry_reads_what_the_bindings_that_name_it_may_look_up() {
     let state = state(&["bind:v=a/*<b/*", "bind:w=**<c"]);
     check("put:a/x=1", &state, &["b/*", "c"], &[]);
     check("put:z=1 base:a/x=0", &state, &["c"], &[]);
-    check("put:_sluice/policy=1 put:a/x=1", &state, &[], &[]);
+    check("put:_sluice/trust=1 put:a/x=1", &state, &[], &[]);
     assert!(Reach::of(&entry("put:a/x=1"), &State::default()).wide().is_none());
 }
 
@@ -88,6 +88,6 @@ fn an_extent_meets_only_keys_it_has() {
     assert!(
         !extent("app/**").meets(&keys(&["ap", "apple", "b"])) && !extent("app/*").meets(&keys(&["app", "app/x/y"]))
     );
-    assert!(extent("*/z").meets(&keys(&["a", "b/z"])) && !extent("**").meets(&keys(&["_sluice/policy"])));
-    assert!(Extent::Under("").meets(&keys(&["_sluice/policy"])) && !Extent::Under("").meets(&keys(&[])));
+    assert!(extent("*/z").meets(&keys(&["a", "b/z"])) && !extent("**").meets(&keys(&["_sluice/trust"])));
+    assert!(Extent::Under("").meets(&keys(&["_sluice/trust"])) && !Extent::Under("").meets(&keys(&[])));
 }

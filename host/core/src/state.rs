@@ -12,6 +12,7 @@ use crate::entry::Entry;
 use crate::key::{Key, VALIDATORS};
 use crate::media::Media;
 use crate::outcome::Refused;
+use crate::policy::{self, POLICY, Policy};
 use crate::revision::Revision;
 use crate::tokens::Tokens;
 use crate::trie::{Leaf, Trie};
@@ -38,6 +39,7 @@ pub struct State {
     trie: Trie<Slot>,
     names: OrdSet<Arc<str>>,
     bindings: Bindings,
+    policy: Arc<Policy>,
     bytes: u64,
 }
 
@@ -128,6 +130,12 @@ impl State {
         &self.bindings
     }
 
+    /// What holds for the space as a whole, read once when it came into force. Like the bindings it follows from the
+    /// values.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Whether no binding has come or gone between two states of one line of descent. Costs next to nothing; that
     /// two unrelated states have equal bindings is not found out.
     pub fn same_bindings(&self, other: &State) -> bool {
@@ -168,6 +176,9 @@ impl State {
         if key.as_str().starts_with(VALIDATORS) {
             self.bindings.put(key, &item.bytes);
         }
+        if key.as_str() == POLICY {
+            self.policy = policy::read(Some(&item.bytes));
+        }
         match self.trie.insert(Arc::new(Slot { key: key.clone(), item, digest })) {
             Some(old) => self.bytes -= old.item.bytes.len() as u64,
             None => drop(self.names.insert(key.text().clone())),
@@ -179,6 +190,9 @@ impl State {
             self.bytes -= old.item.bytes.len() as u64;
             self.names.remove(key.as_str());
             self.bindings.delete(key);
+            if key.as_str() == POLICY {
+                self.policy = policy::read(None);
+            }
         }
     }
 }

@@ -55,8 +55,8 @@ fn who_is_named_is_blocked_by_a_binding_and_keeps_a_later_one() {
 
 #[test]
 fn a_barrier_blocks_and_is_blocked() {
-    check("put:_sluice/policy=1", "put:z=1", (true, false));
-    check("put:z=1", "put:_sluice/policy=1", (true, false));
+    check("put:_sluice/trust=1", "put:z=1", (true, false));
+    check("put:z=1", "put:_sluice/trust=1", (true, false));
 }
 
 #[test]
@@ -68,4 +68,21 @@ fn who_waits_behind_a_binding_keeps_those_who_write_what_it_looks_up() {
     hold(&mut state, &reader);
     assert_eq!(waits_behind(&state, &writer), Some(reader.revision));
     assert_eq!(waits_behind(&state, &entry(5, "put:z=1")), None);
+}
+
+#[test]
+fn a_mass_delete_is_a_barrier_for_it_counts_all_keys() {
+    let mass = |count: usize| {
+        let fields = (0..count).map(|n| (Bytes::from(format!("del:k/{n}")), Bytes::new()));
+        Arc::new(Entry::read(Revision { ms: 8, seq: 0 }, fields.collect()))
+    };
+    for (count, is_barrier) in [(9, false), (10, true)] {
+        let (state, put, mass) = (State::default(), entry(9, "put:z=1"), mass(count));
+        let mut touched = Touched::default();
+        touched.add(&mass, &Reach::of(&mass, &state));
+        assert_eq!(touched.blocks(&put, &Reach::of(&put, &state)), is_barrier);
+        let mut touched = Touched::default();
+        touched.add(&put, &Reach::of(&put, &state));
+        assert_eq!(touched.blocks(&mass, &Reach::of(&mass, &state)), is_barrier);
+    }
 }

@@ -26,6 +26,9 @@ struct Document {
     author: Option<String>,
     reason: Option<String>,
     token: Option<String>,
+    /// The guard that is overridden.
+    #[serde(rename = "override")]
+    overridden: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -68,6 +71,7 @@ async fn read(surface: &Arc<Surface>, body: Incoming, notes: Notes) -> Result<Wa
         author: document.author.map(Bytes::from).or(notes.author),
         reason: document.reason.map(Bytes::from).or(notes.reason),
         token: document.token.map(Bytes::from).or(notes.token),
+        overridden: document.overridden.map(Bytes::from).or(notes.overridden),
         ..notes
     };
     Ok(Wanted { edits, notes })

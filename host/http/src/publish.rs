@@ -64,6 +64,8 @@ pub struct Notes {
     pub reason: Option<Bytes>,
     /// Makes a retry the same change.
     pub token: Option<Bytes>,
+    /// The guard that is overridden.
+    pub overridden: Option<Bytes>,
     /// How long to wait for the outcome.
     pub wait_ms: u64,
     /// Only pretend.
@@ -168,6 +170,7 @@ impl Notes {
             author: text("sluice-author"),
             reason: text("sluice-reason"),
             token: text("idempotency-key").map(|token| unquoted(&token)),
+            overridden: text("sluice-override"),
             wait_ms: wait_ms.min(settings.publish_wait_max_ms),
             is_dry_run: query.flag("dry_run")?,
         })
@@ -225,9 +228,9 @@ impl Wanted {
                 WantedAction::Nothing => (),
             }
         }
-        let Notes { author, reason, token, .. } = self.notes;
+        let Notes { author, reason, token, overridden, .. } = self.notes;
         let token = token.unwrap_or_else(|| Bytes::from(chance::token()));
-        let notes = [("author", author), ("reason", reason), ("token", Some(token))];
+        let notes = [("author", author), ("reason", reason), ("token", Some(token)), ("override", overridden)];
         let given = notes.into_iter().filter_map(|(name, value)| Some((Bytes::from_static(name.as_bytes()), value?)));
         fields.extend(given);
         Laid { entry: Entry::read(Revision::ZERO, fields), blobs }

@@ -181,6 +181,9 @@ pub struct PublishArgs {
     /// Idempotency token; default: a fresh one
     #[arg(long)]
     pub token: Option<String>,
+    /// Guard to override: guard, which stops changes that do away with too much; say with --reason why it is meant
+    #[arg(long = "override", value_name = "GUARD", requires = "reason")]
+    pub overridden: Option<String>,
     /// Wait until this share of live hosts has it: all, quorum, or N%; without the flag, the first host's outcome
     #[arg(long, value_name = "SHARE", num_args = 0..=1, require_equals = true, default_missing_value = "all", value_parser = share)]
     pub wait: Option<Share>,

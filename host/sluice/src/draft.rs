@@ -65,7 +65,12 @@ impl Draft {
             field(format!("base:{key}"), base.to_string().into());
         }
         let token = token(args);
-        let notes = [("author", author(args)), ("reason", args.reason.clone()), ("token", Some(token.clone()))];
+        let notes = [
+            ("author", author(args)),
+            ("reason", args.reason.clone()),
+            ("token", Some(token.clone())),
+            ("override", args.overridden.clone()),
+        ];
         for (name, text) in notes {
             if let Some(text) = text {
                 field(name.to_owned(), text.into());
@@ -102,7 +107,11 @@ pub fn document(edits: &[Edit], bases: &[(Key, Revision)], args: &PublishArgs, t
     let alone = bases.iter().filter(|(key, _)| !is_edited(key));
     let alone = alone.map(|(key, base)| json!({ "key": key.as_str(), "base": base.to_string() }));
     let edits: Vec<Value> = edits.iter().map(row).chain(alone).collect();
-    json!({ "edits": edits, "author": author(args), "reason": args.reason, "token": token })
+    let mut document = json!({ "edits": edits, "author": author(args), "reason": args.reason, "token": token });
+    if let Some(guard) = &args.overridden {
+        document["override"] = json!(guard);
+    }
+    document
 }
 
 /// Who publishes: as told, or the user.

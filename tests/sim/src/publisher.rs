@@ -59,7 +59,9 @@ pub fn next(rng: &mut Rng, log: &mut Log, now: Millis, habits: &mut Habits) -> F
     match draft.rng.u8(0..100) {
         0..14 => draft.rules(),
         14..22 => draft.mistake(),
-        22.. => draft.values(),
+        22..26 => draft.mass(),
+        26..29 => draft.field("tick", b""),
+        29.. => draft.values(),
     }
     if draft.rng.u8(0..100) < 40 {
         habits.token += u32::from(draft.rng.bool());
@@ -94,6 +96,17 @@ impl Draft<'_> {
             // Of a key it edits, or of one it only looks at.
             let key = keys[self.rng.usize(0..=count)];
             self.base(key);
+        }
+    }
+
+    /// Deletes of so many keys that the guard looks at them, some of them meant.
+    fn mass(&mut self) {
+        for key in &KEYS[self.rng.usize(0..5)..] {
+            self.field(&format!("del:{key}"), b"");
+        }
+        if self.rng.bool() {
+            self.field("override", b"guard");
+            self.field("reason", b"meant");
         }
     }
 
@@ -135,7 +148,10 @@ impl Draft<'_> {
         match self.rng.u8(0..16) {
             0 => self.field(&format!("put:{name}"), b"no binding"),
             1..4 => self.field(&format!("del:{name}"), b""),
-            4 => self.field("put:_sluice/policy", b"any"),
+            4 | 8 => {
+                let policy = self.policy();
+                self.field("put:_sluice/policy", policy.as_bytes());
+            }
             5 => self.field(&format!("put:{component}"), WITHDRAWN.as_bytes()),
             6 => self.field(&format!("del:{component}"), b""),
             7 => {
@@ -160,6 +176,13 @@ impl Draft<'_> {
         format!(
             r#"{{"keys":["{keys}"],"reads":[{reads}],"component":"{component}","settings":"{rule}","mode":"{mode}"}}"#
         )
+    }
+
+    /// A guard whose share is such that one key more or less decides; or none.
+    fn policy(&mut self) -> String {
+        let share = self.rng.u8(65..95);
+        let factors = *pick(self.rng, &["", "", r#","shrink_max":2,"grow_max":3,"small_bytes":4"#, r#","oops":1"#]);
+        format!(r#"{{"guard":{{"deletes_percent_max":{share}{factors}}}}}"#)
     }
 
     fn mistake(&mut self) {

@@ -533,7 +533,7 @@ fn a_change_of_rules_and_values_reaches_as_both() {
 
 #[test]
 fn any_other_change_of_the_rules_waits_for_all_before_and_all_after_wait_for_it() {
-    let script = "log 1 put:a=1; log 2 put:_sluice/policy=1 bind:w=x; log 3 put:b=1; pulled 0: 1 2 3; judged 1: accept; judged 2: accept; judged 3: accept";
+    let script = "log 1 put:a=1; log 2 put:_sluice/trust=1 bind:w=x; log 3 put:b=1; pulled 0: 1 2 3; judged 1: accept; judged 2: accept; judged 3: accept";
     check_on(
         settings(),
         bound(),

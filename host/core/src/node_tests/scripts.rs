@@ -411,7 +411,7 @@ fn when_too_many_step_aside_the_line_waits() {
 
 #[test]
 fn a_change_of_the_rules_waits_for_all_before_and_all_after_wait_for_it() {
-    let script = "log 1 put:a=1; log 2 put:_sluice/policy=1; log 3 put:b=1
+    let script = "log 1 put:a=1; log 2 put:_sluice/trust=1; log 3 put:b=1
         pulled 0: 1 2 3; judged 1: accept; judged 2: accept; judged 3: accept";
     check(
         script,
@@ -433,7 +433,7 @@ fn a_change_of_the_rules_waits_for_all_before_and_all_after_wait_for_it() {
 
 #[test]
 fn a_fault_before_a_change_of_the_rules_holds_the_change_and_all_after_it() {
-    let script = "log 1 put:a=1; log 2 del:_sluice/policy; log 3 put:b=1
+    let script = "log 1 put:a=1; log 2 del:_sluice/trust; log 3 put:b=1
         pulled 0: 1 2 3; judged 1: fault; held; at 50; tick; judged 1: accept; judged 2: accept; persisted 1: ok";
     check(
         script,

@@ -210,3 +210,21 @@ async fn without_the_log_publishing_says_how_to_retry() {
     assert!(reply.problem(503).contains("no route"));
     edge.get("/v1/entries/1-0").await.problem(503);
 }
+
+#[tokio::test]
+async fn what_the_guard_stops_goes_through_when_somebody_means_it() {
+    let edge = Edge::start().await;
+    let names: Vec<String> = (0..12).map(|n| format!("put:app/{n}")).collect();
+    let fields: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    edge.write(&fields).await;
+    let edits: Vec<_> = (0..12).map(|n| json!({"key": format!("app/{n}"), "delete": true})).collect();
+    let post = |document: serde_json::Value| edge.publish("POST", "/v1/changes", &[], document.to_string());
+    let reply = post(json!({"edits": edits.clone()})).await;
+    assert_eq!(reply.json()["errors"][0]["code"], "guarded");
+    assert!(reply.problem(422).contains("it deletes 12 of 12 keys, more than 50 %; if it is meant"));
+    let reply = post(json!({"edits": edits.clone(), "override": "guard"})).await;
+    assert!(reply.problem(422).contains("add author and reason"));
+    edge.get("/v1/keys/app/3").await.expect(200);
+    post(json!({"edits": edits, "override": "guard", "author": "mei", "reason": "moved"})).await.expect(200);
+    edge.get("/v1/keys/app/3").await.expect(404);
+}

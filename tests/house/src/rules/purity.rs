@@ -5,8 +5,9 @@ use crate::{Fault, Tree};
 
 const CORE: &str = "host/core/src/";
 
-/// What reads binding documents: the one outer form that is part of the rules.
-const DOCUMENTS: &[&str] = &["host/core/src/binding.rs", "host/core/src/limits.rs"];
+/// What reads bindings and the policy: the outer forms that are part of the rules.
+const DOCUMENTS: &[&str] =
+    &["host/core/src/binding.rs", "host/core/src/guard.rs", "host/core/src/limits.rs", "host/core/src/policy.rs"];
 const READERS: &[&str] = &["serde", "serde_json"];
 
 /// Words that have no place in the core, each with what to do instead.

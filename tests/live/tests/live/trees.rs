@@ -117,3 +117,26 @@ fn of_two_applies_at_once_no_change_is_half_done() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_tree_rendered_to_nothing_is_stopped_on_every_host_until_somebody_means_it() -> Result<()> {
+    let fleet = Fleet::gathered(2)?;
+    let fields: Vec<String> = (0..20).flat_map(|n| [format!("put:shop/{n}"), "1".to_owned()]).collect();
+    fleet.xadd(&fields.iter().map(String::as_str).collect::<Vec<_>>())?;
+    fleet.file("empty/readme", "rendered nothing\n")?;
+    let folder = fleet.folder.path().join("empty").to_string_lossy().into_owned();
+    let apply = ["apply", "-f", &folder, "--prefix", "shop", "--prune", "--wait"];
+    let ran = fleet.sluice.run(&apply)?;
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stdout.contains("guarded") && ran.stdout.contains("override guard"), "{ran:?}");
+    for host in &fleet.hosts {
+        assert_eq!(host.value("shop/7")?, Some(b"1".to_vec()));
+    }
+    let forced = [&apply[..], &["--override", "guard"]].concat();
+    assert_eq!(fleet.sluice.run(&forced)?.code, 2, "without a reason");
+    fleet.sluice.ok(&[&forced[..], &["--reason", "the shop moved"]].concat())?;
+    for host in &fleet.hosts {
+        assert_eq!(host.value("shop/7")?, None);
+    }
+    Ok(())
+}
