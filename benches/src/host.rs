@@ -45,6 +45,7 @@ impl Local {
         let ports = Ports {
             log: redis.clone(),
             blobs: redis.clone(),
+            snapshots: Arc::new(sluice_node::memory::MemorySnapshots::default()),
             reports: Arc::new(redis.reporter(identity)),
             judge: judge.clone(),
             store: Arc::new(store),

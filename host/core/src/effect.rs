@@ -11,6 +11,7 @@
 //! | `Persist` | `Persisted` | the local store           |
 //! | `Install` | none        | a pointer swap, cannot fail |
 //! | `Report`  | `Reported`  | the log's neighbourhood   |
+//! | `Restore` | `Restored`  | the snapshots             |
 
 use std::ops::Add;
 use std::sync::Arc;
@@ -42,17 +43,94 @@ impl Add<u64> for Millis {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost(pub String);
 
+/// A place in the log, by all that tells whether a log still is the one a host has followed so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The newest entry taken. Alone it is no identity: after a failover the same revision can name another entry.
+    pub revision: Revision,
+    /// How many entries there are up to and with it; none when nobody counted.
+    pub index: Option<u64>,
+    /// That entry's digest; none when it is not known, or there is no entry yet.
+    pub entry: Option<Digest>,
+}
+
+impl From<Revision> for Place {
+    /// A place about which nothing else is known, so nothing else is checked.
+    fn from(revision: Revision) -> Place {
+        Place { revision, index: None, entry: None }
+    }
+}
+
+/// Why a pull brought nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PullError {
+    /// The log is out of reach; asked again, later.
+    Away(Lost),
+    /// The log that is there is not the one this host has followed so far. Nothing of it may be applied.
+    Apart(Apart),
+}
+
+/// How a log came to be another than the one a host has followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Apart {
+    /// What kind of difference it is.
+    pub rift: Rift,
+    /// For operators, with the remedy.
+    pub why: String,
+}
+
+/// The ways in which a log and a host come apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rift {
+    /// The log was emptied, or another began in its place.
+    Reset,
+    /// Entries the host has not seen are gone from its old end. A snapshot beyond them is the way on.
+    Trimmed,
+    /// It has another history: a failover lost entries that the host has.
+    Forked,
+}
+
+impl Rift {
+    /// Its name in reports, metrics and HTTP.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Rift::Reset => "reset",
+            Rift::Trimmed => "trimmed",
+            Rift::Forked => "forked",
+        }
+    }
+}
+
+impl PullError {
+    /// In words for operators.
+    pub fn lost(&self) -> Lost {
+        match self {
+            PullError::Away(lost) => lost.clone(),
+            PullError::Apart(apart) => Lost(apart.why.clone()),
+        }
+    }
+}
+
+/// The state of a space as somebody stored it for others.
+#[derive(Clone)]
+pub struct Snapshot {
+    /// The state; whoever loaded it has checked every digest.
+    pub state: State,
+}
+
 /// What the world tells the node.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// The entries behind `after`, in order, without a gap; none when the wait ended without news.
-    Pulled { after: Revision, result: Result<Vec<Arc<Entry>>, Lost> },
+    Pulled { after: Revision, result: Result<Vec<Arc<Entry>>, PullError> },
     /// The bytes of a blob. The node checks the digest itself.
     Fetched { blob: BlobRef, result: Result<Bytes, Lost> },
     /// Answers of the validators, each for one entry.
     Judged(Vec<Judged>),
     /// The batch with this number is on disk, or could not be written.
     Persisted { number: u64, result: Result<(), Lost> },
+    /// The newest snapshot, none when there is none beyond the place asked for; or why it could not be had.
+    Restored(Result<Option<Snapshot>, Lost>),
     /// The report went out, or did not: nothing depends on it.
     Reported,
     /// The deadline has passed.
@@ -76,7 +154,7 @@ pub struct Judged {
 #[derive(Clone, Debug)]
 pub enum Effect {
     /// Wait for entries behind `after`.
-    Pull { after: Revision },
+    Pull { after: Place },
     /// Get a blob.
     Fetch { blob: BlobRef },
     /// Run the bound validators over each of these changes.
@@ -87,6 +165,8 @@ pub enum Effect {
     Install(Arc<Batch>),
     /// Tell the others where this host stands.
     Report(Standing),
+    /// Look for a snapshot beyond this place: the log alone does not lead on from it, or would take long.
+    Restore { beyond: Place },
 }
 
 /// Changes to judge, and the state just before them. No two of them have a key in common, and `before`
@@ -108,6 +188,8 @@ pub struct Batch {
     pub steps: Vec<Step>,
     /// The state after it.
     pub state: State,
+    /// Whether the state came from a snapshot: it follows from no batch before, and `steps` are none.
+    pub is_restored: bool,
 }
 
 /// One step of the fold, with the one thing in it that is not a function of the log: the verdict.
@@ -149,8 +231,10 @@ pub struct Standing {
     pub state: State,
     /// What it could not decide yet.
     pub held: Vec<Held>,
-    /// Why the log is out of reach, if it is.
+    /// Why the log is out of reach or cannot be followed, if so.
     pub source: Option<Lost>,
+    /// How the log differs from the one this host has followed, if it does.
+    pub rift: Option<Rift>,
     /// Why the disk takes nothing, if so.
     pub store: Option<Lost>,
     /// What validators said lately about changes they let pass.
@@ -188,6 +272,12 @@ impl std::fmt::Debug for Ask {
 impl std::fmt::Debug for Batch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "#{} to {} ({} steps)", self.number, self.state.cursor, self.steps.len())
+    }
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "snapshot of {}", self.state.cursor)
     }
 }
 

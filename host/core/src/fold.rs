@@ -41,6 +41,7 @@ pub fn pass<'e>(state: &mut State, entry: &'e Entry) -> Result<&'e Change, Refus
     state.cursor = entry.revision;
     state.index += 1;
     state.chain = entry.chained(state.chain);
+    state.newest = entry.digest;
     let change = entry.content.as_ref().map_err(|malformed| Refusal::Malformed(malformed.clone()))?;
     if let Some(token) = &change.token {
         if let Some(first) = state.tokens.first(token) {

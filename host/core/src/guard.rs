@@ -82,6 +82,24 @@ impl Guard {
         found.map_or(Ok(()), |what| Err(format!("{what}; if it is meant, publish it again with override guard")))
     }
 
+    /// Whether one state may take the place of another, as a snapshot does that was made while a host was away. That
+    /// much was deleted is no wonder then; that little is left is one.
+    ///
+    /// # Errors
+    /// What would go.
+    pub fn admits(&self, have: &State, coming: &State) -> Result<(), String> {
+        let own = have.range("", None).filter(|(key, _)| !key.is_reserved());
+        let (mut all, mut gone) = (0, 0);
+        for (key, _) in own {
+            all += 1;
+            gone += u64::from(coming.item(key).is_none());
+        }
+        match gone >= MASS_DELETES as u64 && gone * 100 > all * self.deletes_percent_max {
+            true => Err(format!("it lacks {gone} of {all} keys, more than {} %", self.deletes_percent_max)),
+            false => Ok(()),
+        }
+    }
+
     fn sizes(&self, state: &State, change: &Change) -> Option<String> {
         if self.shrink_max == 0 && self.grow_max == 0 {
             return None;

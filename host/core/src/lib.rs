@@ -42,7 +42,10 @@ pub use binding::{Binding, BindingError, Mode};
 pub use bindings::Bindings;
 pub use change::{Action, BlobRef, Change, Content, Edit, Put};
 pub use digest::Digest;
-pub use effect::{Ask, Batch, Effect, Event, Held, Judged, Lost, Millis, Remark, Settled, Standing, Step};
+pub use effect::{
+    Apart, Ask, Batch, Effect, Event, Held, Judged, Lost, Millis, Place, PullError, Remark, Rift, Settled, Snapshot,
+    Standing, Step,
+};
 pub use entry::Entry;
 pub use glob::{Glob, GlobError, Globs};
 pub use guard::Guard;

@@ -20,6 +20,7 @@
 
 mod advance;
 mod remarks;
+mod restore;
 mod settings;
 mod standing;
 mod waiter;
@@ -32,7 +33,7 @@ use bytes::Bytes;
 
 use crate::change::BlobRef;
 use crate::digest::Digest;
-use crate::effect::{Effect, Event, Judged, Lost, Millis, Step};
+use crate::effect::{Effect, Event, Judged, Lost, Millis, Place, PullError, Rift, Step};
 use crate::entry::Entry;
 use crate::revision::Revision;
 use crate::state::State;
@@ -41,6 +42,7 @@ use crate::verdict::Fault;
 use crate::wait::{Stage, Waiting};
 
 use remarks::Remarks;
+use restore::Restoring;
 pub use settings::Settings;
 use waiter::Waiter;
 use writing::Writing;
@@ -73,6 +75,8 @@ pub struct Node {
     report_due: Option<Millis>,
     reported: Option<Millis>,
     source: Option<Lost>,
+    rift: Option<Rift>,
+    restoring: Restoring,
     store: Option<Lost>,
     alarms: u64,
     is_stopping: bool,
@@ -85,6 +89,7 @@ impl Node {
     /// A node that goes on from what its store had, with the effects that start it.
     pub fn start(settings: Settings, state: State, now: Millis) -> (Node, Vec<Effect>) {
         let held = state.held.iter().map(|(revision, entry)| (*revision, Waiting::new(entry.clone()))).collect();
+        let restoring = Restoring::of(&state);
         let mut node = Node {
             settings,
             served: state.clone(),
@@ -106,6 +111,8 @@ impl Node {
             report_due: Some(now),
             reported: None,
             source: None,
+            rift: None,
+            restoring,
             store: None,
             alarms: 0,
             is_stopping: false,
@@ -124,6 +131,7 @@ impl Node {
             Event::Fetched { blob, result } => self.on_fetched(now, blob, result),
             Event::Judged(answers) => answers.into_iter().for_each(|answer| self.on_judged(now, answer)),
             Event::Persisted { number, result } => self.on_persisted(now, number, result),
+            Event::Restored(result) => self.on_restored(now, result),
             Event::Reported => self.report = Waiter::default(),
             Event::Tick => (),
             Event::Stop => self.is_stopping = true,
@@ -142,8 +150,8 @@ impl Node {
         }
         let line = self.line.iter().take(self.scanned).filter_map(Waiting::deadline);
         let held = self.held.values().filter_map(Waiting::deadline);
-        let pull = self.pull.busy_until.filter(|_| self.has_room());
-        line.chain(held).chain([report, batch, pull].into_iter().flatten()).min()
+        let pull = self.pull.busy_until.filter(|_| self.may_pull());
+        line.chain(held).chain([report, batch, pull, self.restoring.deadline()].into_iter().flatten()).min()
     }
 
     /// What is served.
@@ -171,26 +179,32 @@ impl Node {
         self.alarms
     }
 
-    fn on_pulled(&mut self, now: Millis, after: Revision, result: Result<Vec<Arc<Entry>>, Lost>) {
+    fn on_pulled(&mut self, now: Millis, after: Revision, result: Result<Vec<Arc<Entry>>, PullError>) {
         // A late or doubled answer: what it holds has been taken, or is being pulled again.
-        if after != self.newest() || self.is_stopping {
+        if after != self.newest().revision || self.is_stopping {
             return;
         }
         match result {
             Ok(entries) => {
                 self.pull = Waiter::default();
                 self.note_source(now, None);
+                self.note_rift(now, None);
                 for entry in entries {
-                    if entry.revision > self.newest() {
+                    if entry.revision > self.newest().revision {
                         self.line_bytes += entry.bytes();
                         self.line.push_back(Waiting::new(entry));
                     }
                 }
             }
-            Err(lost) => {
+            Err(error) => {
                 let pause_ms = self.settings.pause_ms(self.pull.failures);
                 self.pull.rest(now + pause_ms);
-                self.note_source(now, Some(lost));
+                self.note_source(now, Some(error.lost()));
+                match error {
+                    // Out of reach it is what it was when last seen.
+                    PullError::Away(_) => (),
+                    PullError::Apart(apart) => self.note_rift(now, Some(apart.rift)),
+                }
             }
         }
     }
@@ -270,8 +284,20 @@ impl Node {
     }
 
     /// The newest entry taken from the log.
-    fn newest(&self) -> Revision {
-        self.line.back().map_or(self.state.cursor, |waiting| waiting.entry.revision)
+    fn newest(&self) -> Place {
+        let index = Some(self.state.index + self.line.len() as u64);
+        let last = self.line.back().map(|waiting| &waiting.entry);
+        last.map_or_else(
+            || self.state.place(),
+            |entry| Place { revision: entry.revision, index, entry: Some(entry.digest) },
+        )
+    }
+
+    fn note_rift(&mut self, now: Millis, rift: Option<Rift>) {
+        if std::mem::replace(&mut self.rift, rift) != rift {
+            self.restoring.turn(rift);
+            self.alarm(now);
+        }
     }
 
     fn note_source(&mut self, now: Millis, source: Option<Lost>) {

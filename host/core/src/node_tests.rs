@@ -2,6 +2,8 @@
 
 #[path = "node_tests/reach.rs"]
 mod reach;
+#[path = "node_tests/restore.rs"]
+mod restore;
 #[path = "node_tests/scripts.rs"]
 mod scripts;
 #[path = "node_tests/storm.rs"]

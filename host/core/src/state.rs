@@ -8,6 +8,7 @@ use imbl::{OrdMap, OrdSet, Vector};
 
 use crate::bindings::Bindings;
 use crate::digest::{Digest, Domain};
+use crate::effect::Place;
 use crate::entry::Entry;
 use crate::key::{Key, VALIDATORS};
 use crate::media::Media;
@@ -30,6 +31,8 @@ pub struct State {
     pub index: u64,
     /// The running digest of all of them.
     pub chain: Digest,
+    /// The digest of the newest entry, zero when none is known: with it one can tell whether a log still has it.
+    pub newest: Digest,
     /// Idempotency tokens seen lately.
     pub tokens: Tokens,
     /// The newest refusals, in the order of the log.
@@ -75,6 +78,12 @@ impl Leaf for Slot {
 }
 
 impl State {
+    /// Where it stands in the log.
+    pub fn place(&self) -> Place {
+        let entry = (self.newest != Digest::ZERO).then_some(self.newest);
+        Place { revision: self.cursor, index: Some(self.index), entry }
+    }
+
     /// The current value of a key.
     pub fn item(&self, key: &Key) -> Option<&Item> {
         self.trie.find(key.point()).map(|slot| &slot.item)

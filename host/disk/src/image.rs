@@ -1,7 +1,7 @@
 //! An image: a whole state in one file.
 //!
 //! ```text
-//!   head · items in the order of their keys · tokens · refusals · held entries · root digest
+//!   head · items in the order of their keys · tokens · refusals · held entries · newest entry · root digest
 //! ```
 //!
 //! Loading works every value's BLAKE3 out again, and from the state it has built the root: an image is
@@ -39,6 +39,10 @@ pub fn write(file: &File, head: &Head, state: &State, sync: bool, stop: &AtomicB
     sink.frames(2, state.refused.iter(), |out, refused| put_refused(out, refused))?;
     sink.frames(3, state.held.values(), |out, entry| put_entry(out, entry))?;
     put_frame(&mut sink.block, |out| {
+        out.put_u8(5);
+        out.put_slice(&state.newest.0);
+    });
+    put_frame(&mut sink.block, |out| {
         out.put_u8(4);
         out.put_slice(&state.root().0);
     });
@@ -62,6 +66,7 @@ pub fn load(head: &Head, frames: Frames) -> io::Result<Result<State, Flaw>> {
                 tokens.into_iter().for_each(|(token, first)| state.tokens.remember(token, first));
             }
             Ok((_, Part::Refused(refused))) => refused.into_iter().for_each(|one| state.remember(Arc::new(one))),
+            Ok((_, Part::Newest(newest))) => state.newest = newest,
             Ok((_, Part::Held(held))) => {
                 held.into_iter().for_each(|entry| drop(state.held.insert(entry.revision, Arc::new(entry))));
             }
@@ -80,6 +85,7 @@ enum Part {
     Tokens(Vec<(Bytes, Revision)>),
     Refused(Vec<Refused>),
     Held(Vec<Entry>),
+    Newest(Digest),
     Root(Digest),
 }
 
@@ -167,6 +173,7 @@ fn read_part(payload: &[u8]) -> Option<Part> {
         2 => Part::Refused(all(&mut reader, read_refused)?),
         3 => Part::Held(all(&mut reader, read_entry)?),
         4 => Part::Root(reader.digest()?),
+        5 => Part::Newest(reader.digest()?),
         _ => return None,
     };
     reader.is_done().then_some(part)

@@ -35,6 +35,11 @@ impl Position {
         next
     }
 
+    /// Where a record leads that brings a state which follows from none before.
+    pub fn moved(self, state: &State) -> Position {
+        Position { sequence: self.sequence + 1, cursor: state.cursor, index: state.index, chain: state.chain }
+    }
+
     /// Whether a state stands here.
     pub fn is_of(&self, state: &State) -> bool {
         (self.cursor, self.index, self.chain) == (state.cursor, state.index, state.chain)

@@ -13,7 +13,7 @@ fn batch(number: u64, state: &mut State) -> Batch {
     let entry = Arc::new(Entry::read(Revision { ms: number, seq: 0 }, vec![field]));
     let outcome = fold::fold(state, &entry, |_, _| Verdict::accept());
     let steps = vec![Step::Folded(Settled { entry, verdict: None, outcome })];
-    Batch { number, steps, state: state.clone() }
+    Batch { number, steps, state: state.clone(), is_restored: false }
 }
 
 /// A store with one batch whose log has been swapped for a device, and the batches to come.

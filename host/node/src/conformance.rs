@@ -49,7 +49,7 @@ pub async fn log(log: Arc<dyn Log>) {
 
 /// A pull that waits is woken by an append, and one that was given up harms nobody.
 async fn wakes(log: Arc<dyn Log>, tip: Revision) {
-    drop(tokio::time::timeout(Duration::from_millis(20), log.pull(tip)).await);
+    drop(tokio::time::timeout(Duration::from_millis(20), log.pull(tip.into())).await);
     let waiting = tokio::spawn({
         let log = log.clone();
         async move { drain(&*log, tip, 1).await }
@@ -65,7 +65,7 @@ async fn wakes(log: Arc<dyn Log>, tip: Revision) {
 async fn drain(log: &dyn Log, mut after: Revision, count: usize) -> Vec<Arc<Entry>> {
     let mut got = Vec::new();
     while got.len() < count {
-        let entries = log.pull(after).await.expect("a log in reach answers");
+        let entries = log.pull(after.into()).await.expect("a log in reach answers");
         after = entries.last().map_or(after, |entry| entry.revision);
         got.extend(entries);
     }
@@ -97,6 +97,12 @@ pub fn store(mut open: impl FnMut() -> (Box<dyn Store>, State)) {
     same(&found, &state);
     let (third, state) = batch(1, found, 60..61);
     store.persist(&third).expect("numbers start over with the process");
+    let (_, far) = batch(0, State::default(), 0..90);
+    let snapshot = Batch { number: 2, steps: Vec::new(), state: far.clone(), is_restored: true };
+    store.persist(&snapshot).expect("a state that follows from nothing takes the place of all");
+    store.persist(&snapshot).expect("and takes it twice");
+    let (next, state) = batch(3, far, 90..95);
+    store.persist(&next).expect("and is gone on from");
     drop(store);
     same(&open().1, &state);
 }
@@ -112,12 +118,13 @@ fn batch(number: u64, mut state: State, range: std::ops::Range<u64>) -> (Batch, 
         Step::Folded(Settled { entry, verdict: None, outcome })
     });
     let steps = steps.collect();
-    (Batch { number, steps, state: state.clone() }, state)
+    (Batch { number, steps, state: state.clone(), is_restored: false }, state)
 }
 
 fn same(found: &State, wanted: &State) {
     assert_eq!(found.cursor, wanted.cursor, "the cursor comes back");
     assert_eq!((found.index, found.chain), (wanted.index, wanted.chain), "index and chain come back");
+    assert_eq!(found.newest, wanted.newest, "the identity of the newest entry comes back");
     assert_eq!(found.root(), wanted.root(), "every value comes back");
     assert_eq!(found.refused, wanted.refused, "refusals come back");
     assert!(found.tokens.iter().eq(wanted.tokens.iter()), "tokens come back");

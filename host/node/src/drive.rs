@@ -9,9 +9,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use sluice_core::{
-    Ask, Batch, BlobRef, Effect, Event, Judged, Lost, Millis, Node, Revision, Settings, Standing, State,
-};
+use sluice_core::{Ask, Batch, BlobRef, Effect, Event, Judged, Lost, Millis, Node, Place, Settings, Standing, State};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, block_in_place};
@@ -201,12 +199,13 @@ impl Drive {
                 self.meter.installed(&batch);
             }
             Effect::Report(standing) => self.report(standing),
+            Effect::Restore { beyond } => self.restore(beyond),
         }
     }
 
-    fn pull(&mut self, after: Revision) {
+    fn pull(&mut self, after: Place) {
         let log = self.ports.log.clone();
-        let pull = async move { Event::Pulled { after, result: log.pull(after).await } };
+        let pull = async move { Event::Pulled { after: after.revision, result: log.pull(after).await } };
         if !self.is_ahead {
             self.pulling = Some(Box::pin(pull));
             return;
@@ -221,6 +220,11 @@ impl Drive {
             let result = blobs.fetch(blob.digest).await;
             answer(&answers, Event::Fetched { blob, result });
         });
+    }
+
+    fn restore(&self, beyond: Place) {
+        let (snapshots, answers) = (self.ports.snapshots.clone(), self.answers.clone());
+        tokio::spawn(async move { answer(&answers, Event::Restored(snapshots.newest(beyond).await)) });
     }
 
     fn judge(&mut self, ask: Ask) {
@@ -243,7 +247,7 @@ impl Drive {
 
     fn persist(&mut self, batch: Arc<Batch>) {
         let number = batch.number;
-        if !self.is_ahead && bytes_of(&batch) <= WRITE_INLINE_BYTES_MAX {
+        if !self.is_ahead && !batch.is_restored && bytes_of(&batch) <= WRITE_INLINE_BYTES_MAX {
             let result = may_block(|| self.ports.store.persist(&batch));
             return self.ready.push_back(Event::Persisted { number, result });
         }

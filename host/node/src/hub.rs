@@ -75,8 +75,14 @@ impl Hub {
     /// A hub that serves what the store had.
     pub fn new(state: State) -> Hub {
         let recent = Recent { complete_after: state.cursor, ..Recent::default() };
-        let standing =
-            Standing { state: state.clone(), held: Vec::new(), source: None, store: None, remarks: Vec::new() };
+        let standing = Standing {
+            state: state.clone(),
+            held: Vec::new(),
+            source: None,
+            rift: None,
+            store: None,
+            remarks: Vec::new(),
+        };
         Hub {
             view: ArcSwap::from_pointee(View { state, installed_ms: wall_ms() }),
             standing: ArcSwap::from_pointee(standing),
@@ -188,6 +194,11 @@ impl Hub {
 
 impl Recent {
     fn note(&mut self, batch: &Batch) {
+        if batch.is_restored {
+            // What changed between the two states nobody saw.
+            self.touched.clear();
+            self.complete_after = batch.state.cursor;
+        }
         for step in &batch.steps {
             match step {
                 Step::Folded(settled) => self.settle(settled, settled.entry.revision),

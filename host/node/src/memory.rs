@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use sluice_core::{Batch, BlobRef, Digest, Entry, Lost, Revision, Standing, State, Verdict, fold};
+use sluice_core::{
+    Batch, BlobRef, Digest, Entry, Lost, Place, PullError, Revision, Snapshot, Standing, State, Verdict, fold,
+};
 use tokio::sync::watch;
 
 use crate::hub::wall_ms;
-use crate::ports::{Answer, AppendError, Blobs, Heard, Hosts, Judge, Judgement, Log, Reports, Store};
+use crate::ports::{Answer, AppendError, Blobs, Heard, Hosts, Judge, Judgement, Log, Reports, Snapshots, Store};
 
 /// How long a pull waits for news.
 const PULL_WAIT: Duration = Duration::from_secs(5);
@@ -55,7 +57,8 @@ impl MemoryLog {
 }
 
 impl Log for MemoryLog {
-    fn pull(&self, after: Revision) -> Answer<'_, Result<Vec<Arc<Entry>>, Lost>> {
+    fn pull(&self, after: Place) -> Answer<'_, Result<Vec<Arc<Entry>>, PullError>> {
+        let after = after.revision;
         Box::pin(async move {
             let mut tip = self.tip.subscribe();
             // No news is an answer too, hence the wait's own result does not matter.
@@ -87,6 +90,24 @@ impl Blobs for MemoryBlobs {
         let blob = BlobRef { digest: Digest::of(&bytes), length: bytes.len() as u64 };
         locked(&self.0).insert(blob.digest, bytes);
         Box::pin(async move { Ok(blob) })
+    }
+}
+
+/// Keeps the newest snapshot it is given.
+#[derive(Default)]
+pub struct MemorySnapshots(Mutex<Option<State>>);
+
+impl MemorySnapshots {
+    /// Stores a state for others.
+    pub fn keep(&self, state: State) {
+        *locked(&self.0) = Some(state);
+    }
+}
+
+impl Snapshots for MemorySnapshots {
+    fn newest(&self, beyond: Place) -> Answer<'_, Result<Option<Snapshot>, Lost>> {
+        let kept = locked(&self.0).clone().filter(|state| state.cursor > beyond.revision);
+        Box::pin(async move { Ok(kept.map(|state| Snapshot { state })) })
     }
 }
 
@@ -133,6 +154,9 @@ impl Store for MemoryStore {
     fn persist(&self, batch: &Batch) -> Result<(), Lost> {
         let mut kept = locked(&self.0);
         if batch.number > kept.0 {
+            if batch.is_restored {
+                kept.1 = batch.state.clone();
+            }
             batch.steps.iter().for_each(|step| fold::replay(&mut kept.1, step));
             kept.0 = batch.number;
         }

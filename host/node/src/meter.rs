@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
-use sluice_core::{Batch, Event, Outcome, Step};
+use sluice_core::{Batch, Event, Lost, Outcome, PullError, Snapshot, Step};
 use tracing::{info, warn};
 
 use crate::hub::wall_ms;
@@ -41,10 +41,22 @@ impl Meter {
     /// Counts what went wrong, and says it once.
     pub fn seen(&mut self, event: &Event) {
         match event {
-            Event::Pulled { result: Err(lost), .. } => {
+            Event::Pulled { result: Err(error), .. } => {
                 self.source_faults.increment(1);
-                if !std::mem::replace(&mut self.is_away, true) {
-                    warn!(why = %lost.0, "log out of reach, serving on");
+                let Lost(why) = error.lost();
+                match (std::mem::replace(&mut self.is_away, true), error) {
+                    (false, PullError::Away(_)) => warn!(%why, "log out of reach, serving on"),
+                    (false, PullError::Apart(apart)) => {
+                        counter!("sluice_resyncs_total", "why" => apart.rift.as_str()).increment(1);
+                        tracing::error!(rift = apart.rift.as_str(), %why, "not the log this host has followed, serving on");
+                    }
+                    (true, _) => (),
+                }
+            }
+            Event::Restored(Err(lost)) => warn!(why = %lost.0, "no snapshot could be loaded"),
+            Event::Restored(Ok(snapshot)) => {
+                if let Some(Snapshot { state }) = snapshot {
+                    info!(revision = %state.cursor, keys = state.len(), "snapshot loaded");
                 }
             }
             Event::Pulled { result: Ok(_), .. } => {

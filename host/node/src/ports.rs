@@ -8,7 +8,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sluice_core::{Batch, BlobRef, Digest, Entry, Fault, Lost, Revision, Standing, State, Verdict};
+use sluice_core::{
+    Batch, BlobRef, Digest, Entry, Fault, Lost, Place, PullError, Revision, Snapshot, Standing, State, Verdict,
+};
 
 /// A future that may run on any thread.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -23,6 +25,8 @@ pub struct Ports {
     pub log: Arc<dyn Log>,
     /// Large values and components.
     pub blobs: Arc<dyn Blobs>,
+    /// Whole states, stored for others.
+    pub snapshots: Arc<dyn Snapshots>,
     /// Where this host says how far it is.
     pub reports: Arc<dyn Reports>,
     /// The validators.
@@ -36,7 +40,10 @@ pub trait Log: Send + Sync {
     /// The entries behind `after`, oldest first and without a gap, as many as make a good batch; waits a
     /// bounded time for the first, and answers with none when there is no news. Dropping the future must
     /// be safe at any point, and so must a second call while the first still waits.
-    fn pull(&self, after: Revision) -> Answer<'_, Result<Vec<Arc<Entry>>, Lost>>;
+    ///
+    /// A log that lacks the entry at `after`, has another in its place, or no longer has all behind it, says so: it is
+    /// not the log this host has followed, or not all of it.
+    fn pull(&self, after: Place) -> Answer<'_, Result<Vec<Arc<Entry>>, PullError>>;
 
     /// Appends one entry and answers with its revision. What it will come to is the fold's business.
     fn append(&self, fields: Vec<(Bytes, Bytes)>) -> Answer<'_, Result<Revision, AppendError>>;
@@ -52,6 +59,12 @@ pub trait Blobs: Send + Sync {
 
     /// Stores bytes under their digest; storing them again changes nothing.
     fn store(&self, bytes: Bytes) -> Answer<'_, Result<BlobRef, Lost>>;
+}
+
+/// Whole states, stored for hosts that cannot or need not read all of the log.
+pub trait Snapshots: Send + Sync {
+    /// The newest snapshot, every digest of it checked; none when there is none beyond a place.
+    fn newest(&self, beyond: Place) -> Answer<'_, Result<Option<Snapshot>, Lost>>;
 }
 
 /// Where a host says how far it is.

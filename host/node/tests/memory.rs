@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use sluice_core::{Cause, Entry, Fault, Key, Outcome, Refusal, Settings, State, Verdict, fold};
 use sluice_node::hub::Fate;
-use sluice_node::memory::{FnJudge, MemoryBlobs, MemoryLog, MemoryReports, MemoryStore, PULL_ENTRIES_MAX, accept_all};
+use sluice_node::memory::{
+    FnJudge, MemoryBlobs, MemoryLog, MemoryReports, MemorySnapshots, MemoryStore, PULL_ENTRIES_MAX, accept_all,
+};
 use sluice_node::{Host, Hub, Judge, Log, Ports, Running, conformance};
 
 /// Of all keys.
@@ -42,6 +44,7 @@ fn rig_on(log: Arc<MemoryLog>, state: State, judge: impl Judge + 'static) -> Rig
     let ports = Ports {
         log: Arc::clone(&log) as _,
         blobs: Arc::new(MemoryBlobs::default()),
+        snapshots: Arc::<MemorySnapshots>::default(),
         reports: Arc::clone(&reports) as _,
         judge: Arc::new(judge),
         store: Arc::clone(&store) as _,

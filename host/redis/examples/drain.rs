@@ -84,7 +84,7 @@ async fn fill(raw: &mut redis::aio::MultiplexedConnection, log: &str) -> Result<
 async fn drain_ours(redis: &Redis) -> Result<()> {
     let (mut after, mut seen) = (Revision::ZERO, 0);
     while seen < ENTRIES {
-        let entries = redis.pull(after).await.map_err(|lost| anyhow::anyhow!(lost.0))?;
+        let entries = redis.pull(after.into()).await.map_err(|error| anyhow::anyhow!(error.lost().0))?;
         after = entries.last().map_or(after, |entry| entry.revision);
         seen += entries.len();
     }
@@ -93,7 +93,7 @@ async fn drain_ours(redis: &Redis) -> Result<()> {
 
 /// The part of it that no client can save: decoding and hashing, over one entry again and again.
 async fn decode(redis: &Redis) -> Result<()> {
-    let entries = redis.read(Revision::ZERO, 1).await.map_err(|lost| anyhow::anyhow!(lost.0))?;
+    let entries = redis.read(Revision::ZERO, 1).await.map_err(|error| anyhow::anyhow!(error.lost().0))?;
     for _ in 0..ENTRIES {
         std::hint::black_box(Entry::read(entries[0].revision, entries[0].fields.clone()));
     }
@@ -128,11 +128,11 @@ async fn drain_maps(raw: &mut redis::aio::MultiplexedConnection, log: &str) -> R
 }
 
 async fn trips(redis: &Redis) -> Result<String> {
-    let mut after = redis.tip().await.map_err(|lost| anyhow::anyhow!(lost.0))?.unwrap_or_default();
+    let mut after = redis.tip().await.map_err(|error| anyhow::anyhow!(error.lost().0))?.unwrap_or_default();
     let (told, mut came) = tokio::sync::mpsc::channel(1);
     let reader = redis.clone();
     let reading = tokio::spawn(async move {
-        while let Ok(entries) = reader.pull(after).await {
+        while let Ok(entries) = reader.pull(after.into()).await {
             let now = Instant::now();
             after = entries.last().map_or(after, |entry| entry.revision);
             if !entries.is_empty() && told.send(now).await.is_err() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use redis::Value;
-use sluice_core::{Entry, Lost, Revision};
+use sluice_core::{Entry, Lost, Place, PullError, Revision};
 use sluice_node::ports::{Answer, AppendError, Log};
 
 use crate::Redis;
@@ -12,7 +12,7 @@ use crate::pace::Pace;
 use crate::trouble::{Kind, Trouble};
 
 impl Log for Redis {
-    fn pull(&self, after: Revision) -> Answer<'_, Result<Vec<Arc<Entry>>, Lost>> {
+    fn pull(&self, after: Place) -> Answer<'_, Result<Vec<Arc<Entry>>, PullError>> {
         Box::pin(self.inner.tail.pull(after))
     }
 

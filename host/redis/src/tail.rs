@@ -14,7 +14,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sluice_core::{Entry, Lost, Revision};
+use sluice_core::{Entry, Place, PullError, Revision};
 use tokio::time::sleep_until;
 
 use crate::backoff::Backoff;
@@ -82,7 +82,8 @@ impl Tail {
 
     /// Waits for entries behind `after`. Dropped in the middle, it takes its connection along; a second call
     /// meanwhile opens its own.
-    pub async fn pull(&self, after: Revision) -> Result<Vec<Arc<Entry>>, Lost> {
+    pub async fn pull(&self, place: Place) -> Result<Vec<Arc<Entry>>, PullError> {
+        let after = place.revision;
         let parked = self.line().parked_for(after);
         let result = match parked {
             Some(parked) => match self.go_on(parked, after, self.block).await {
@@ -96,7 +97,7 @@ impl Tail {
             Ok(entries) => Ok(entries),
             Err(trouble) => {
                 self.line().backoff.fail();
-                Err(trouble.lost(&self.address))
+                Err(PullError::Away(trouble.lost(&self.address)))
             }
         }
     }

@@ -17,9 +17,9 @@ async fn entries_come_in_order_and_a_reader_goes_on_where_it_was() {
     for value in ["1", "2", "3"] {
         written.push(redis.append(fields(&[("put:a", value)])).await.unwrap());
     }
-    let read = redis.pull(Revision::ZERO).await.unwrap();
+    let read = redis.pull(Revision::ZERO.into()).await.unwrap();
     assert_eq!(read.iter().map(|entry| entry.revision).collect::<Vec<_>>(), written);
-    let rest = redis.pull(written[0]).await.unwrap();
+    let rest = redis.pull(written[0].into()).await.unwrap();
     assert_eq!(rest.iter().map(|entry| entry.revision).collect::<Vec<_>>(), written[1..]);
     assert_eq!(redis.read(written[1], 1).await.unwrap(), rest[..1]);
     assert_eq!(redis.read(Revision::ZERO, 99).await.unwrap(), read);
@@ -38,7 +38,7 @@ async fn fields_keep_order_repeats_and_bytes() {
     wanted.push((Bytes::from_static(b"put:large"), large));
     wanted.push((Bytes::from_static(b"x-\xff\r\n"), binary));
     let revision = redis.append(wanted.clone()).await.unwrap();
-    let pulled = redis.pull(Revision::ZERO).await.unwrap();
+    let pulled = redis.pull(Revision::ZERO.into()).await.unwrap();
     assert_eq!(pulled[0].fields, wanted);
     assert_eq!(redis.read(revision, 1).await.unwrap(), pulled);
 }
@@ -47,17 +47,17 @@ async fn fields_keep_order_repeats_and_bytes() {
 async fn a_pull_waits_for_news_and_no_longer_than_it_must() {
     let server = Server::start(&[]).await;
     let redis = server.redis();
-    assert!(redis.pull(Revision::ZERO).await.unwrap().is_empty());
+    assert!(redis.pull(Revision::ZERO.into()).await.unwrap().is_empty());
     let start = Instant::now();
-    assert!(redis.pull(Revision::ZERO).await.unwrap().is_empty());
+    assert!(redis.pull(Revision::ZERO.into()).await.unwrap().is_empty());
     assert!(start.elapsed() >= Duration::from_millis(250));
 
     let mut settings = server.settings();
     settings.block_ms = 15_000;
     let patient = sluice_redis::Redis::new(settings).unwrap();
     let start = Instant::now();
-    assert!(patient.pull(Revision::ZERO).await.unwrap().is_empty(), "the first on a connection only looks");
-    let waiting = tokio::spawn(async move { patient.pull(Revision::ZERO).await });
+    assert!(patient.pull(Revision::ZERO.into()).await.unwrap().is_empty(), "the first on a connection only looks");
+    let waiting = tokio::spawn(async move { patient.pull(Revision::ZERO.into()).await });
     wait_for(|| blocked(&server)).await;
     let revision = redis.append(fields(&[("put:a", "1")])).await.unwrap();
     assert_eq!(waiting.await.unwrap().unwrap()[0].revision, revision);
@@ -78,7 +78,7 @@ async fn ten_thousand_entries_of_all_sizes_come_without_a_gap() {
     written.sort();
     let (mut after, mut seen, mut pulls) = (Revision::ZERO, Vec::new(), 0);
     while seen.len() < written.len() {
-        let entries = redis.pull(after).await.unwrap();
+        let entries = redis.pull(after.into()).await.unwrap();
         after = entries.last().unwrap().revision;
         seen.extend(entries.iter().map(|entry| (entry.revision, entry.fields[0].1.len())));
         pulls += 1;
@@ -97,11 +97,11 @@ async fn an_answer_that_turns_out_huge_is_taken_in_parts() {
     for _ in 0..40 {
         redis.append(fields(&[("put:a", &"v".repeat(100 << 10))])).await.unwrap();
     }
-    let first = redis.pull(Revision::ZERO).await.unwrap();
+    let first = redis.pull(Revision::ZERO.into()).await.unwrap();
     assert!((2..20).contains(&first.len()), "{}", first.len());
     let (mut after, mut seen) = (first.last().unwrap().revision, first.len());
     while seen < 40 {
-        let entries = redis.pull(after).await.unwrap();
+        let entries = redis.pull(after.into()).await.unwrap();
         (after, seen) = (entries.last().unwrap().revision, seen + entries.len());
     }
     assert_eq!(seen, 40);
@@ -114,7 +114,8 @@ async fn two_pulls_at_once_both_get_it_all() {
     let first = redis.append(fields(&[("put:a", "1")])).await.unwrap();
     let second = redis.append(fields(&[("put:a", "2")])).await.unwrap();
     for _ in 0..20 {
-        let (all, rest, none) = tokio::join!(redis.pull(Revision::ZERO), redis.pull(first), redis.pull(second));
+        let (all, rest, none) =
+            tokio::join!(redis.pull(Revision::ZERO.into()), redis.pull(first.into()), redis.pull(second.into()));
         assert_eq!(all.unwrap().len(), 2);
         assert_eq!(rest.unwrap()[0].revision, second);
         assert!(none.unwrap().is_empty());
@@ -131,7 +132,7 @@ async fn dropped_pulls_leave_no_connection_behind() {
     for _ in 0..5 {
         let waiting = redis.clone();
         // The first on a connection only looks.
-        let pull = tokio::spawn(async move { while waiting.pull(Revision::ZERO).await.unwrap().is_empty() {} });
+        let pull = tokio::spawn(async move { while waiting.pull(Revision::ZERO.into()).await.unwrap().is_empty() {} });
         wait_for(|| blocked(&server)).await;
         pull.abort();
         wait_for(|| async { !blocked(&server).await }).await;
@@ -139,7 +140,7 @@ async fn dropped_pulls_leave_no_connection_behind() {
     wait_for(|| async { server.clients().await == 0 }).await;
     let start = Instant::now();
     redis.append(fields(&[("put:a", "1")])).await.unwrap();
-    assert_eq!(redis.pull(Revision::ZERO).await.unwrap().len(), 1);
+    assert_eq!(redis.pull(Revision::ZERO.into()).await.unwrap().len(), 1);
     assert!(start.elapsed() < Duration::from_secs(5));
 }
 

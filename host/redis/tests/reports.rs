@@ -32,7 +32,14 @@ fn standing(refused: usize, reason: &str) -> Standing {
             refusal: Refusal::Guarded("too much at once".to_owned()),
         }));
     }
-    Standing { state, held: Vec::new(), source: Some(Lost("away".to_owned())), store: None, remarks: Vec::new() }
+    Standing {
+        state,
+        held: Vec::new(),
+        source: Some(Lost("away".to_owned())),
+        rift: None,
+        store: None,
+        remarks: Vec::new(),
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use sluice_redis::{Redis, Settings};
 
 /// Both ways of asking, and what they complain of.
 async fn complaints(redis: &Redis) -> (String, AppendError) {
-    let Lost(pull) = redis.pull(Revision::ZERO).await.unwrap_err();
+    let Lost(pull) = redis.pull(Revision::ZERO.into()).await.unwrap_err().lost();
     (pull, redis.append(fields(&[("put:a", "1")])).await.unwrap_err())
 }
 
@@ -27,13 +27,13 @@ async fn a_server_killed_while_a_pull_waits_is_noticed_and_found_again() {
     settings.block_ms = 15_000;
     let redis = Redis::new(settings).unwrap();
     redis.append(fields(&[("put:a", "1")])).await.unwrap();
-    let after = redis.pull(Revision::ZERO).await.unwrap()[0].revision;
+    let after = redis.pull(Revision::ZERO.into()).await.unwrap()[0].revision;
     let waiting = redis.clone();
-    let pull = tokio::spawn(async move { waiting.pull(after).await });
+    let pull = tokio::spawn(async move { waiting.pull(after.into()).await });
     wait_for(|| async { server.clients().await == 2 }).await;
     let start = Instant::now();
     server.kill();
-    let Lost(why) = pull.await.unwrap().unwrap_err();
+    let Lost(why) = pull.await.unwrap().unwrap_err().lost();
     assert!(why.contains("start the server"), "{why}");
     let away = redis.append(fields(&[("put:a", "2")])).await.unwrap_err();
     assert!(matches!(away, AppendError::Away(_)), "{away}");
@@ -41,7 +41,7 @@ async fn a_server_killed_while_a_pull_waits_is_noticed_and_found_again() {
 
     server.restart().await;
     wait_for(|| async { redis.append(fields(&[("put:a", "3")])).await.is_ok() }).await;
-    let pulled = redis.pull(Revision::ZERO).await.unwrap();
+    let pulled = redis.pull(Revision::ZERO.into()).await.unwrap();
     assert_eq!(pulled[0].fields, fields(&[("put:a", "3")]));
 }
 
@@ -50,9 +50,9 @@ async fn a_restart_between_two_pulls_or_appends_is_not_even_noticed() {
     let mut server = Server::start(&[]).await;
     let redis = server.redis();
     redis.append(fields(&[("put:a", "1")])).await.unwrap();
-    redis.pull(Revision::ZERO).await.unwrap();
+    redis.pull(Revision::ZERO.into()).await.unwrap();
     server.restart().await;
-    assert!(redis.pull(Revision::ZERO).await.unwrap().is_empty());
+    assert!(redis.pull(Revision::ZERO.into()).await.unwrap().is_empty());
     redis.append(fields(&[("put:a", "1")])).await.unwrap();
 }
 
@@ -61,7 +61,7 @@ async fn a_server_that_stands_still_is_given_up_in_time() {
     let server = Server::start(&[]).await;
     let redis = server.redis();
     redis.append(fields(&[("put:a", "1")])).await.unwrap();
-    let after = redis.pull(Revision::ZERO).await.unwrap()[0].revision;
+    let after = redis.pull(Revision::ZERO.into()).await.unwrap()[0].revision;
     server.signal("STOP");
     let start = Instant::now();
     let (pull, append) = complaints_after(&redis, after).await;
@@ -69,13 +69,13 @@ async fn a_server_that_stands_still_is_given_up_in_time() {
     assert!(pull.contains("stands still"), "{pull}");
     assert!(matches!(&append, AppendError::Away(why) if why.contains("stands still")), "{append}");
     server.signal("CONT");
-    wait_for(|| async { redis.pull(Revision::ZERO).await.is_ok() }).await;
+    wait_for(|| async { redis.pull(Revision::ZERO.into()).await.is_ok() }).await;
     wait_for(|| async { redis.append(fields(&[("put:a", "1")])).await.is_ok() }).await;
     wait_for(|| async { server.clients().await <= 2 }).await;
 }
 
 async fn complaints_after(redis: &Redis, after: Revision) -> (String, AppendError) {
-    let Lost(pull) = redis.pull(after).await.unwrap_err();
+    let Lost(pull) = redis.pull(after.into()).await.unwrap_err().lost();
     (pull, redis.append(fields(&[("put:a", "1")])).await.unwrap_err())
 }
 
@@ -92,7 +92,7 @@ async fn a_login_that_fails_is_told_with_the_remedy_and_without_the_password() {
     }
     let redis = with_url(&server, &format!("{}?pass=opensesame", server.url()));
     redis.append(fields(&[("put:a", "1")])).await.unwrap();
-    assert_eq!(redis.pull(Revision::ZERO).await.unwrap().len(), 1);
+    assert_eq!(redis.pull(Revision::ZERO.into()).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn a_key_of_another_type_a_missing_right_and_a_replica_are_told() {
     server.say(&["DEL", "sluice:{shop}:log"]).await;
     server.say(&["ACL", "SETUSER", "edge", "on", ">pw", "~*", "-@all", "+xread"]).await;
     let edge = with_url(&server, &format!("{}?user=edge&pass=pw", server.url()));
-    assert!(edge.pull(Revision::ZERO).await.unwrap().is_empty());
+    assert!(edge.pull(Revision::ZERO.into()).await.unwrap().is_empty());
     let append = edge.append(fields(&[("put:a", "1")])).await.unwrap_err();
     assert!(matches!(&append, AppendError::Refused(why) if why.contains("ACL SETUSER")), "{append}");
 

@@ -45,6 +45,7 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
     let ports = Ports {
         log: redis.clone(),
         blobs: redis.clone(),
+        snapshots: Arc::new(sluice_node::memory::MemorySnapshots::default()),
         reports: Arc::new(redis.reporter(identity(settings, address)?)),
         judge: judge.clone(),
         store: Arc::new(store),

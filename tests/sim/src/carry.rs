@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sluice_core::{Ask, Batch, BlobRef, Effect, Entry, Event, Fault, Judged, Lost, Revision, Verdict};
+use sluice_core::{
+    Apart, Ask, Batch, BlobRef, Effect, Entry, Event, Fault, Judged, Lost, Place, PullError, Revision, Rift, Snapshot,
+    Verdict,
+};
 
 use crate::judge;
 use crate::laws::{self, Law};
@@ -18,6 +21,8 @@ impl World {
     pub(crate) fn carry_out(&mut self, host: usize, effect: Effect) -> Law {
         match effect {
             Effect::Pull { after } => {
+                laws::place_is_known(&after, &self.log)?;
+                let after = after.revision;
                 laws::pulls_are_bounded(&self.hosts[host], &self.log, after)?;
                 self.hosts[host].pull += 1;
                 let pull = self.hosts[host].pull;
@@ -29,6 +34,7 @@ impl World {
             Effect::Persist(batch) => self.persist(host, &batch)?,
             Effect::Install(batch) => self.install(host, &batch)?,
             Effect::Report(_) => self.answer(host, Event::Reported),
+            Effect::Restore { beyond } => self.restore(host, beyond),
         }
         Ok(())
     }
@@ -39,7 +45,12 @@ impl World {
             return Ok(());
         }
         if self.weather.is_log_away(self.now) {
-            self.answer(host, Event::Pulled { after, result: Err(away()) });
+            self.answer(host, Event::Pulled { after, result: Err(PullError::Away(away())) });
+            return Ok(());
+        }
+        if self.log.is_trimmed_behind(after) && self.run.bug != Bug::GapUnseen {
+            let apart = Apart { rift: Rift::Trimmed, why: "the log begins later".to_owned() };
+            self.answer(host, Event::Pulled { after, result: Err(PullError::Apart(apart)) });
             return Ok(());
         }
         let limit = self.rng.usize(1..=PULL_ENTRIES_MAX);
@@ -53,6 +64,16 @@ impl World {
         }
         self.answer(host, Event::Pulled { after, result: Ok(entries) });
         Ok(())
+    }
+
+    /// Somebody who held nothing has stored a state, and others find it unless the log's server is away.
+    fn restore(&mut self, host: usize, beyond: Place) {
+        let found = self.log.snapshot().filter(|state| state.cursor > beyond.revision);
+        let result = match self.weather.is_log_away(self.now) {
+            true => Err(away()),
+            false => Ok(found.map(|state| Snapshot { state: state.clone() })),
+        };
+        self.answer(host, Event::Restored(result));
     }
 
     fn fetch(&mut self, host: usize, blob: BlobRef) {

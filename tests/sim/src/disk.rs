@@ -36,6 +36,10 @@ impl Disk {
         let written = self.unsynced.partition_point(|batch| batch.number <= number);
         for batch in self.unsynced.drain(..written) {
             self.number = batch.number;
+            if batch.is_restored {
+                self.image = batch.state.clone();
+                self.steps.clear();
+            }
             self.steps.extend(batch.steps.iter().cloned());
             self.tip = batch.state.clone();
         }

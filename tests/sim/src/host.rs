@@ -37,6 +37,7 @@ pub fn settings() -> Settings {
         line_bytes_max: 4_096,
         held_max: 4,
         pull_wait_ms: 3_000,
+        restore_wait_ms: 4_000,
         answer_wait_ms: 2_000,
         retry_min_ms: 20,
         retry_max_ms: 1_000,

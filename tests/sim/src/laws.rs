@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sluice_core::key::{COMPONENTS, VALIDATORS};
-use sluice_core::{Ask, Batch, Change, Item, Key, Millis, Node, Outcome, Revision, State, Step};
+use sluice_core::{Ask, Batch, Change, Item, Key, Millis, Node, Outcome, Place, Revision, State, Step};
 
 use crate::host::{Host, settings};
 use crate::judge;
@@ -30,6 +30,15 @@ pub fn held_is_one_bounded_set(node: &Node) -> Law {
     let shown: Vec<Revision> = node.standing().held.iter().map(|held| held.revision).collect();
     holds(folded == shown, || format!("the state holds {folded:?}, the node {shown:?}"))?;
     holds(folded.len() <= settings().held_max, || format!("{} entries stepped aside", folded.len()))
+}
+
+/// A node says where it stands so that its log can tell whether it still is the same one.
+pub fn place_is_known(place: &Place, log: &Log) -> Law {
+    let index = log.place(place.revision);
+    let digest = log.line(place.revision).map(|line| line.entry.digest);
+    holds(place.index == Some(index as u64) && place.entry == digest, || {
+        format!("{place:?} is entry {index}, {digest:?}")
+    })
 }
 
 /// No more is pulled than may be in the line, in the batch being folded and in the one being written, which

@@ -27,11 +27,15 @@ pub struct Log {
     /// `states[n]` is the state after `n` entries.
     states: Vec<State>,
     blobs: BTreeMap<Digest, (Bytes, Millis)>,
+    /// How many entries the newest snapshot has folded, if there is one.
+    snapshot: Option<usize>,
+    /// How many entries are gone from the old end.
+    trimmed: usize,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        Log { lines: Vec::new(), states: vec![State::default()], blobs: BTreeMap::new() }
+        Log { lines: Vec::new(), states: vec![State::default()], blobs: BTreeMap::new(), snapshot: None, trimmed: 0 }
     }
 }
 
@@ -66,8 +70,25 @@ impl Log {
 
     /// Up to `limit` entries behind `after`.
     pub fn read(&self, after: Revision, limit: usize) -> Vec<Arc<Entry>> {
-        let start = self.place(after);
+        let start = self.place(after).max(self.trimmed);
         self.lines[start..].iter().take(limit).map(|line| line.entry.clone()).collect()
+    }
+
+    /// Stores the state after so many entries, unless a newer one is stored, and forgets some of these entries.
+    pub fn snapshot_at(&mut self, entries: usize, trimmed: usize) {
+        let newest = entries.min(self.lines.len()).max(self.snapshot.unwrap_or_default());
+        self.snapshot = Some(newest);
+        self.trimmed = self.trimmed.max(trimmed.min(newest));
+    }
+
+    /// The newest state that was stored.
+    pub fn snapshot(&self) -> Option<&State> {
+        self.states.get(self.snapshot?)
+    }
+
+    /// Whether entries behind this one are gone.
+    pub fn is_trimmed_behind(&self, after: Revision) -> bool {
+        self.place(after) < self.trimmed
     }
 
     /// How many entries there are up to and with `revision`.

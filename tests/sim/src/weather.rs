@@ -29,10 +29,12 @@ pub enum Bug {
     EntrySkipped,
     /// Bindings do not declare what their rules look up, so nobody waits for it.
     ReadsUndeclared,
+    /// A log that lost its old end goes on as if nothing were missing.
+    GapUnseen,
 }
 
 /// The bugs that can be planted.
-pub const PLANTED: [Bug; 9] = [
+pub const PLANTED: [Bug; 10] = [
     Bug::InstallBeforePersist,
     Bug::StaleVerdict,
     Bug::RetryLost,
@@ -42,6 +44,7 @@ pub const PLANTED: [Bug; 9] = [
     Bug::EarlyAnswer,
     Bug::EntrySkipped,
     Bug::ReadsUndeclared,
+    Bug::GapUnseen,
 ];
 
 /// How likely each fault is. Every seed leaves some of them out altogether, for a fault that always
@@ -62,6 +65,8 @@ pub struct Weather {
     pub crash: f64,
     /// The host is asked to stop, and started again.
     pub stop: f64,
+    /// Somebody stores a snapshot, and the log is trimmed behind it.
+    pub trim: f64,
     log: Vec<Spell>,
     disks: Vec<Vec<Spell>>,
     judges: Vec<Vec<Spell>>,
@@ -73,8 +78,8 @@ type Spell = (Millis, Millis);
 impl Weather {
     /// Nothing goes wrong.
     pub fn fine() -> Weather {
-        let (lost, doubled, late, fault, corrupt, crash, stop) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
-        Weather { lost, doubled, late, fault, corrupt, crash, stop, log: vec![], disks: vec![], judges: vec![] }
+        let (lost, doubled, late, fault, corrupt, crash, stop, trim) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
+        Weather { lost, doubled, late, fault, corrupt, crash, stop, trim, log: vec![], disks: vec![], judges: vec![] }
     }
 
     /// The weather of a seed.
@@ -82,11 +87,11 @@ impl Weather {
         let mut one_of = |few: f64, many: f64| [0.0, few, many][rng.usize(0..3)];
         let (lost, doubled, late) = (one_of(0.03, 0.15), one_of(0.05, 0.25), one_of(0.05, 0.25));
         let (fault, corrupt) = (one_of(0.05, 0.4), one_of(0.1, 0.5));
-        let (crash, stop) = (one_of(0.005, 0.05), one_of(0.02, 0.1));
+        let (crash, stop, trim) = (one_of(0.005, 0.05), one_of(0.02, 0.1), one_of(0.05, 0.2));
         let log = spells(rng);
         let disks = (0..hosts).map(|_| spells(rng)).collect();
         let judges = (0..hosts).map(|_| spells(rng)).collect();
-        Weather { lost, doubled, late, fault, corrupt, crash, stop, log, disks, judges }
+        Weather { lost, doubled, late, fault, corrupt, crash, stop, trim, log, disks, judges }
     }
 
     /// Until when faults happen.

@@ -124,6 +124,11 @@ impl World {
             let pause_ms = if self.rng.u8(0..4) == 0 { self.rng.u64(0..2_000) } else { self.rng.u64(0..60) };
             self.later(pause_ms, Happening::Publish);
         }
+        if self.weather.strikes(&mut self.rng, self.now, self.weather.trim) {
+            let entries = self.rng.usize(1..=self.log.lines().len());
+            let trimmed = self.rng.usize(0..=entries);
+            self.log.snapshot_at(entries, trimmed);
+        }
         let host = self.rng.usize(0..self.hosts.len());
         if self.weather.strikes(&mut self.rng, self.now, self.weather.stop) && self.hosts[host].node.is_some() {
             self.hosts[host].is_stopping = true;

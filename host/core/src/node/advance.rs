@@ -26,6 +26,7 @@ impl Node {
             self.effects.push(Effect::Judge(ask));
         }
         self.advance_batch(now);
+        self.advance_restore(now);
         self.advance_pull(now);
         self.advance_report(now);
     }
@@ -196,7 +197,8 @@ impl Node {
                 self.numbers += 1;
                 self.writing_bytes = std::mem::take(&mut self.unpersisted_bytes);
                 let steps = std::mem::take(&mut self.steps);
-                let batch = Arc::new(Batch { number: self.numbers, steps, state: self.state.clone() });
+                let state = self.state.clone();
+                let batch = Arc::new(Batch { number: self.numbers, steps, state, is_restored: false });
                 self.effects.push(Effect::Persist(batch.clone()));
                 Writing::Open { batch, until, failures: 0 }
             }
@@ -210,7 +212,12 @@ impl Node {
         };
     }
 
-    pub(super) fn has_room(&self) -> bool {
+    /// Whether entries may be asked for: there is room, and no snapshot is awaited in their place.
+    pub(super) fn may_pull(&self) -> bool {
+        self.has_room() && !self.restoring.comes_first() && !self.batch.is_restored()
+    }
+
+    fn has_room(&self) -> bool {
         let writing = self.batch.entries();
         let writing_bytes = if writing > 0 { self.writing_bytes } else { 0 };
         let entries = self.line.len() + self.steps.len() + writing;
@@ -219,7 +226,7 @@ impl Node {
     }
 
     fn advance_pull(&mut self, now: Millis) {
-        if !self.is_stopping && self.has_room() && self.pull.is_due(now) {
+        if !self.is_stopping && self.may_pull() && self.pull.is_due(now) {
             self.pull.open(now + self.settings.pull_wait_ms);
             self.effects.push(Effect::Pull { after: self.newest() });
         }

@@ -11,6 +11,8 @@ pub struct Settings {
     pub held_max: usize,
     /// How long a pull may take before it counts as lost, in ms. Longer than the log's own wait.
     pub pull_wait_ms: u64,
+    /// How long it may take to load a snapshot before that counts as lost, in ms: it may be gigabytes.
+    pub restore_wait_ms: u64,
     /// How long a verdict, blob, write or report may take before it counts as lost, in ms.
     pub answer_wait_ms: u64,
     /// First pause after a failure, in ms; doubles with each further one.
@@ -30,6 +32,7 @@ impl Default for Settings {
             line_bytes_max: 64 << 20,
             held_max: 1024,
             pull_wait_ms: 15_000,
+            restore_wait_ms: 600_000,
             answer_wait_ms: 30_000,
             retry_min_ms: 50,
             retry_max_ms: 10_000,

@@ -9,6 +9,7 @@ impl Node {
     pub fn standing(&self) -> Standing {
         let held: Vec<Held> = self.held.values().map(Waiting::shown).collect();
         let (source, store) = (self.source.clone(), self.store.clone());
-        Standing { state: self.served.clone(), held, source, store, remarks: self.remarks.all() }
+        let (state, remarks) = (self.served.clone(), self.remarks.all());
+        Standing { state, held, source, rift: self.rift, store, remarks }
     }
 }

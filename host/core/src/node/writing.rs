@@ -23,6 +23,14 @@ impl Writing {
         }
     }
 
+    /// Whether it takes the place of all that is on the disk.
+    pub fn is_restored(&self) -> bool {
+        match self {
+            Writing::Nothing => false,
+            Writing::Open { batch, .. } | Writing::Resting { batch, .. } => batch.is_restored,
+        }
+    }
+
     /// When it next wants to be looked at.
     pub fn deadline(&self) -> Option<Millis> {
         match self {

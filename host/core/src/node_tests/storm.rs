@@ -8,10 +8,12 @@ use proptest::prelude::{Strategy, proptest};
 use super::table::{binding, bound_to, settings};
 use crate::change::BlobRef;
 use crate::digest::Digest;
-use crate::effect::{Event, Judged, Lost, Millis};
+use crate::effect::{Apart, Event, Judged, Lost, Millis, PullError, Rift, Snapshot};
 use crate::entry::Entry;
+use crate::fold::fold;
 use crate::node::Node;
 use crate::revision::Revision;
+use crate::state::State;
 use crate::verdict::{Cause, Fault, Verdict};
 
 const LOG: u64 = 12;
@@ -20,7 +22,7 @@ const LOG: u64 = 12;
 type Toss = (u8, u8, u8, u16);
 
 fn tosses() -> impl Strategy<Value = Vec<(Toss, u16)>> {
-    let toss = (0..12u8, 0..=LOG as u8, 0..4u8, 0..u16::MAX);
+    let toss = (0..13u8, 0..=LOG as u8, 0..4u8, 0..u16::MAX);
     proptest::collection::vec((toss, proptest::sample::select(vec![0u16, 0, 0, 7, 60, 2_500])), 1..120)
 }
 
@@ -46,13 +48,24 @@ fn entry(ms: u64, kind: u16) -> Arc<Entry> {
     Arc::new(Entry::read(Revision { ms, seq: 0 }, fields))
 }
 
+fn rift(number: u8) -> Rift {
+    [Rift::Trimmed, Rift::Reset, Rift::Forked][usize::from(number) % 3]
+}
+
+fn folded(log: &[Arc<Entry>]) -> State {
+    let mut state = bound_to(&binding("a", "c"));
+    log.iter().for_each(|entry| drop(fold(&mut state, entry, |_, _| Verdict::accept())));
+    state
+}
+
 fn event((kind, number, answer, _): Toss, log: &[Arc<Entry>]) -> Event {
     let after = usize::from(number).min(log.len());
     match kind {
         0..3 => Event::Pulled {
             after: Revision { ms: after as u64, seq: 0 },
             result: match answer {
-                0 => Err(Lost(String::new())),
+                0 if number.is_multiple_of(2) => Err(PullError::Away(Lost(String::new()))),
+                0 => Err(PullError::Apart(Apart { rift: rift(number), why: String::new() })),
                 few => Ok(log[after..].iter().take(usize::from(few) * 2).cloned().collect()),
             },
         },
@@ -77,7 +90,12 @@ fn event((kind, number, answer, _): Toss, log: &[Arc<Entry>]) -> Event {
             number: u64::from(number),
             result: if answer == 0 { Err(Lost(String::new())) } else { Ok(()) },
         },
-        10 => Event::Reported,
+        10 => Event::Restored(match answer {
+            0 => Err(Lost(String::new())),
+            1 => Ok(None),
+            _ => Ok(Some(Snapshot { state: folded(&log[..after]) })),
+        }),
+        11 => Event::Reported,
         _ => Event::Tick,
     }
 }

@@ -3,13 +3,15 @@
 //! ```text
 //! log 3 put:a=1 token=t     there is an entry 3-0 with these fields; bind:w=app/*<tls/* binds w to app/*, and it may
 //!                           look up tls/*; bind-blob:w=… does so by a blob, which fetched-bind brings
-//! pulled 0: 1 2 3           the log answers the pull behind 0 with entries 1, 2 and 3; or `pulled 0: lost`
+//! pulled 0: 1 2 3           the log answers the pull behind 0 with entries 1, 2 and 3; or `pulled 0: lost`,
+//!                           or how it came apart from this host: trimmed, reset, forked
 //! judged 1 2: accept        the validators answer; also reject, fault, and `other` for another entry's digest
 //! fetched pear: pear        the blob named after these bytes comes, with these bytes; or `lost`
 //! persisted 1: ok           the store answers; or `lost`
+//! restored 7                a snapshot of the first entries up to 7-0 comes; or `restored none`, `restored lost`
 //! reported / tick / stop
 //! at 50                     it is 50 ms now
-//! deadline / served / held / values     shows something
+//! deadline / served / held / values / source     shows something
 //! ```
 
 use std::collections::BTreeMap;
@@ -20,8 +22,9 @@ use expect_test::Expect;
 
 use crate::change::BlobRef;
 use crate::digest::Digest;
-use crate::effect::{Batch, Effect, Event, Judged, Lost, Millis, Step};
+use crate::effect::{Apart, Batch, Effect, Event, Judged, Lost, Millis, PullError, Rift, Snapshot, Step};
 use crate::entry::Entry;
+use crate::fold;
 use crate::key::Key;
 use crate::media::Media;
 use crate::node::{Node, Settings};
@@ -43,6 +46,7 @@ pub fn settings() -> Settings {
         line_entries_max: 8,
         line_bytes_max: 1 << 20,
         held_max: 2,
+        restore_wait_ms: 5_000,
         pull_wait_ms: 1_000,
         answer_wait_ms: 2_000,
         retry_min_ms: 50,
@@ -79,7 +83,22 @@ pub fn check(script: &str, expected: Expect) {
 
 #[track_caller]
 pub fn check_on(settings: Settings, state: State, script: &str, expected: Expect) {
-    let (node, effects) = Node::start(settings, state, Millis(0));
+    let (mut node, mut effects) = Node::start(settings, state, Millis(0));
+    // There is no snapshot; what becomes of one is a table of its own.
+    effects.retain(|effect| !matches!(effect, Effect::Restore { .. }));
+    effects.splice(0..0, node.handle(Millis(0), Event::Restored(Ok(None))));
+    run(node, effects, script, expected);
+}
+
+/// A script from the very first effect on.
+#[track_caller]
+pub fn check_from_start(state: State, script: &str, expected: Expect) {
+    let (node, effects) = Node::start(settings(), state, Millis(0));
+    run(node, effects, script, expected);
+}
+
+#[track_caller]
+fn run(node: Node, effects: Vec<Effect>, script: &str, expected: Expect) {
     let mut table = Table { node, now: Millis(0), log: BTreeMap::new(), effects };
     let mut shown = table.shown();
     for line in script.split(['\n', ';']).map(str::trim).filter(|line| !line.is_empty()) {
@@ -102,12 +121,13 @@ impl Table {
                 self.now = Millis(number(rest));
                 return String::new();
             }
-            "deadline" | "served" | "held" | "values" => return self.look(verb),
+            "deadline" | "served" | "held" | "values" | "source" => return self.look(verb),
             "pulled" => Event::Pulled { after: revision(object), result: self.pulled(answer) },
             "judged" => Event::Judged(object.split(' ').map(|name| self.judged(name, answer)).collect()),
             "fetched" => Event::Fetched { blob: blob(object), result: bytes(answer) },
             "fetched-bind" => Event::Fetched { blob: blob(&written(object)), result: Ok(Bytes::from(written(object))) },
             "persisted" => Event::Persisted { number: number(object), result: bytes(answer).map(drop) },
+            "restored" => Event::Restored(self.restored(object)),
             "reported" => Event::Reported,
             "tick" => Event::Tick,
             "stop" => Event::Stop,
@@ -132,9 +152,26 @@ impl Table {
         String::new()
     }
 
-    fn pulled(&self, answer: &str) -> Result<Vec<Arc<Entry>>, Lost> {
+    fn restored(&self, answer: &str) -> Result<Option<Snapshot>, Lost> {
         match answer {
             "lost" => Err(Lost("away".to_owned())),
+            "none" => Ok(None),
+            until => {
+                let mut state = State::default();
+                let entries = self.log.range(..=number(until)).map(|(_, entry)| entry);
+                entries.for_each(|entry| drop(fold::fold(&mut state, entry, |_, _| Verdict::accept())));
+                Ok(Some(Snapshot { state }))
+            }
+        }
+    }
+
+    fn pulled(&self, answer: &str) -> Result<Vec<Arc<Entry>>, PullError> {
+        let apart = |rift: Rift| Err(PullError::Apart(Apart { rift, why: rift.as_str().to_owned() }));
+        match answer {
+            "trimmed" => apart(Rift::Trimmed),
+            "reset" => apart(Rift::Reset),
+            "forked" => apart(Rift::Forked),
+            "lost" => Err(PullError::Away(Lost("away".to_owned()))),
             "" => Ok(Vec::new()),
             names => Ok(names.split(' ').map(|name| self.log[&number(name)].clone()).collect()),
         }
@@ -159,6 +196,10 @@ impl Table {
                 None => "  no deadline\n".to_owned(),
             },
             "served" => format!("  served {}\n", served.cursor),
+            "source" => {
+                let standing = self.node.standing();
+                format!("  {:?} {:?}\n", standing.rift, standing.source.map(|lost| lost.0))
+            }
             "held" => {
                 let held = self.node.standing().held;
                 let shown = held.iter().map(|held| match &held.fault {
@@ -181,7 +222,8 @@ impl Table {
 
 fn shown(effect: &Effect) -> String {
     match effect {
-        Effect::Pull { after } => format!("pull {}", after.ms),
+        Effect::Pull { after } => format!("pull {}", after.revision.ms),
+        Effect::Restore { beyond } => format!("restore beyond {}", beyond.revision.ms),
         Effect::Fetch { blob } => format!("fetch {} bytes", blob.length),
         Effect::Judge(ask) => {
             let entries: Vec<String> = ask.entries.iter().map(|entry| entry.revision.ms.to_string()).collect();
@@ -200,7 +242,10 @@ fn shown_batch(batch: &Batch) -> String {
         Step::Held(entry) => format!("{} held", entry.revision.ms),
         Step::Released(settled) => format!("{} released {}", settled.entry.revision.ms, class(&settled.outcome)),
     });
-    format!("#{}: {}", batch.number, steps.collect::<Vec<_>>().join(", "))
+    match batch.is_restored {
+        true => format!("#{}: all of {}", batch.number, batch.state.cursor.ms),
+        false => format!("#{}: {}", batch.number, steps.collect::<Vec<_>>().join(", ")),
+    }
 }
 
 /// The document of `app/*<tls/*`.

@@ -70,7 +70,7 @@ impl History {
         if !self.steps.is_empty() {
             let number = self.batches.len() as u64 + 1;
             let steps = std::mem::take(&mut self.steps);
-            self.batches.push(Batch { number, steps, state: self.state.clone() });
+            self.batches.push(Batch { number, steps, state: self.state.clone(), is_restored: false });
         }
     }
 

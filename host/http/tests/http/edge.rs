@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use sluice_core::{Action, Cause, Content, Entry, Finding, Put, Revision, Severity, State, Verdict};
 use sluice_http::{Bearer, Drained, Edges, Identity, Serves, Settings, Surface, serve};
-use sluice_node::memory::{FnJudge, MemoryBlobs, MemoryHosts, MemoryLog, MemoryReports, MemoryStore};
+use sluice_node::memory::{FnJudge, MemoryBlobs, MemoryHosts, MemoryLog, MemoryReports, MemorySnapshots, MemoryStore};
 use sluice_node::{Heard, Host, Hosts, Hub, Judgement, Log, Ports};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -99,7 +99,8 @@ impl Edge {
         let (log, blobs) = (Arc::new(MemoryLog::default()), Arc::new(MemoryBlobs::default()));
         let hub = Arc::new(Hub::new(state.clone()));
         let (reports, store) = (Arc::new(MemoryReports::default()), Arc::new(MemoryStore::default()));
-        let ports = Ports { log: log.clone(), blobs, reports, judge: Arc::new(FnJudge(judge)), store };
+        let snapshots = Arc::<MemorySnapshots>::default();
+        let ports = Ports { log: log.clone(), blobs, snapshots, reports, judge: Arc::new(FnJudge(judge)), store };
         let (host_sender, host_stop) = watch::channel(false);
         let host = Host { settings: sluice_core::Settings::default(), state, ports: ports.clone(), hub: hub.clone() };
         let running = tokio::spawn(host.run(host_stop));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::json;
-use sluice_core::{Entry, Lost, Revision, State};
+use sluice_core::{Entry, Lost, Place, PullError, Revision, State};
 use sluice_http::Serves;
 use sluice_node::ports::Answer;
 use sluice_node::{AppendError, Log};
@@ -189,8 +189,8 @@ async fn who_does_not_wait_gets_the_revision() {
 struct Away;
 
 impl Log for Away {
-    fn pull(&self, _: Revision) -> Answer<'_, Result<Vec<Arc<Entry>>, Lost>> {
-        Box::pin(async { Err(Lost("no route".to_owned())) })
+    fn pull(&self, _: Place) -> Answer<'_, Result<Vec<Arc<Entry>>, PullError>> {
+        Box::pin(async { Err(PullError::Away(Lost("no route".to_owned()))) })
     }
 
     fn append(&self, _: Vec<(Bytes, Bytes)>) -> Answer<'_, Result<Revision, AppendError>> {

@@ -10,7 +10,7 @@ use sluice_artifacts::fixtures::ALL;
 use sluice_core::{Digest, Outcome, Settings, State};
 use sluice_judge::{Library, Validators};
 use sluice_node::hub::Fate;
-use sluice_node::memory::{MemoryBlobs, MemoryLog, MemoryReports, MemoryStore};
+use sluice_node::memory::{MemoryBlobs, MemoryLog, MemoryReports, MemorySnapshots, MemoryStore};
 use sluice_node::{Blobs, Host, Hub, Ports};
 
 use super::reads::{beside, served};
@@ -28,6 +28,7 @@ async fn readers_of_a_host_are_served_whatever_its_validators_do() {
     let ports = Ports {
         log: log.clone(),
         blobs: blobs.clone(),
+        snapshots: Arc::<MemorySnapshots>::default(),
         reports: Arc::<MemoryReports>::default(),
         judge,
         store: Arc::<MemoryStore>::default(),

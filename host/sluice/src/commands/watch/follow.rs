@@ -23,7 +23,7 @@ pub async fn follow(space: &Space, prefix: &str, from: Option<Revision>, sink: &
     let mut state = timeout(space.timeout, start).await.map_err(late)??;
     let mut is_away = false;
     while !sink.is_full() {
-        match replica.log.pull(state.cursor).await {
+        match replica.log.pull(state.place()).await {
             Ok(entries) => {
                 is_away = false;
                 for entry in entries {
@@ -31,7 +31,8 @@ pub async fn follow(space: &Space, prefix: &str, from: Option<Revision>, sink: &
                     show(&entry, &outcome, &state, prefix, sink).await?;
                 }
             }
-            Err(Lost(why)) => {
+            Err(error) => {
+                let Lost(why) = error.lost();
                 if !std::mem::replace(&mut is_away, true) {
                     sink.remark(format_args!("{why}: waiting for it"));
                 }

@@ -1,0 +1,131 @@
+//! Going on from a snapshot, where the log alone does not lead on or would take long.
+
+use std::sync::Arc;
+
+use crate::effect::{Batch, Effect, Lost, Millis, Rift, Snapshot};
+use crate::node::Node;
+use crate::node::waiter::Waiter;
+use crate::state::State;
+use crate::touched::Touched;
+use crate::wait::Waiting;
+
+use super::Writing;
+
+/// Whether a snapshot is wanted, and how far that has come.
+pub struct Restoring {
+    want: Want,
+    waiter: Waiter,
+    /// Loaded; it takes its place when what was folded before is on disk.
+    coming: Option<State>,
+}
+
+/// Why a snapshot is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Want {
+    /// It is not.
+    Nothing,
+    /// The host has nothing yet, and the log may be long.
+    Begin,
+    /// The log lacks what comes next.
+    GoOn,
+}
+
+impl Restoring {
+    /// What a host wants that starts from this state.
+    pub fn of(state: &State) -> Restoring {
+        let want = if state.index == 0 { Want::Begin } else { Want::Nothing };
+        Restoring { want, waiter: Waiter::default(), coming: None }
+    }
+
+    /// The log turned out to be in order, or not.
+    pub fn turn(&mut self, rift: Option<Rift>) {
+        self.want = match rift {
+            Some(Rift::Trimmed) => Want::GoOn,
+            // Another history, or none: a snapshot of it would be another one too.
+            Some(Rift::Reset | Rift::Forked) | None => Want::Nothing,
+        };
+        (self.waiter, self.coming) = (Waiter::default(), None);
+    }
+
+    /// Whether entries must wait for it.
+    pub fn comes_first(&self) -> bool {
+        self.want == Want::Begin || self.coming.is_some()
+    }
+
+    /// When it next wants to be looked at.
+    pub fn deadline(&self) -> Option<Millis> {
+        let is_waiting = self.want != Want::Nothing && self.coming.is_none();
+        self.waiter.busy_until.filter(|_| is_waiting)
+    }
+}
+
+impl Node {
+    pub(super) fn on_restored(&mut self, now: Millis, result: Result<Option<Snapshot>, Lost>) {
+        if self.restoring.want == Want::Nothing || self.restoring.coming.is_some() || self.is_stopping {
+            return;
+        }
+        let pause_ms = self.settings.pause_ms(self.restoring.waiter.failures);
+        match result {
+            Ok(Some(Snapshot { state })) => match self.fits(&state) {
+                Ok(()) => self.restoring.coming = Some(state),
+                Err(why) => {
+                    self.restoring.waiter.rest(now + pause_ms);
+                    self.note_source(now, Some(Lost(why)));
+                }
+            },
+            Ok(None) if self.restoring.want == Want::Begin => self.restoring.turn(None),
+            Ok(None) => self.restoring.waiter.rest(now + pause_ms),
+            Err(lost) => {
+                self.restoring.waiter.rest(now + pause_ms);
+                self.note_source(now, Some(lost));
+            }
+        }
+    }
+
+    /// Whether a snapshot may take the place of what this host has.
+    fn fits(&self, coming: &State) -> Result<(), String> {
+        let (at, have) = (coming.cursor, &self.state);
+        if coming.index <= have.index || at <= have.cursor {
+            return Err(format!(
+                "the newest snapshot is of {at}, this host stands at {}: write a newer one",
+                have.cursor
+            ));
+        }
+        let admitted = have.policy().guard.admits(have, coming);
+        admitted
+            .map_err(|what| format!("the snapshot of {at} is not taken: {what}; if it is meant, empty the data folder"))
+    }
+
+    /// Asks for a snapshot where one is wanted, and takes it once all before it is on disk.
+    pub(super) fn advance_restore(&mut self, now: Millis) {
+        if self.is_stopping || self.restoring.want == Want::Nothing {
+            return;
+        }
+        let is_free = self.steps.is_empty() && matches!(self.batch, Writing::Nothing);
+        match self.restoring.coming.take() {
+            Some(state) if is_free => self.adopt(now, state),
+            Some(state) => self.restoring.coming = Some(state),
+            None if self.restoring.waiter.is_due(now) => {
+                self.restoring.waiter.open(now + self.settings.restore_wait_ms);
+                self.effects.push(Effect::Restore { beyond: self.newest() });
+            }
+            None => (),
+        }
+    }
+
+    /// Goes on from another state. Nothing of it is served before it is on disk.
+    fn adopt(&mut self, now: Millis, state: State) {
+        self.held = state.held.iter().map(|(at, entry)| (*at, Waiting::new(entry.clone()))).collect();
+        self.line.clear();
+        (self.line_bytes, self.scanned, self.scanned_bytes) = (0, 0, 0);
+        self.touched = Touched::default();
+        self.state = state.clone();
+        self.numbers += 1;
+        let batch = Arc::new(Batch { number: self.numbers, steps: Vec::new(), state, is_restored: true });
+        self.effects.push(Effect::Persist(batch.clone()));
+        self.batch = Writing::Open { batch, until: now + self.settings.restore_wait_ms, failures: 0 };
+        self.pull = super::Waiter::default();
+        self.note_rift(now, None);
+        self.restoring.turn(None);
+    }
+}
