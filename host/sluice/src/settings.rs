@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -39,6 +40,7 @@ pub struct Typed {
     labels: BTreeMap<String, String>,
     log: TypedLog,
     disk: TypedDisk,
+    compiler: TypedCompiler,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -58,6 +60,35 @@ struct TypedDisk {
     sync: Option<bool>,
 }
 
+/// What the process that compiles a validator may use. What it cannot do so is held on this host until it can.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TypedCompiler {
+    /// Bytes of memory. Defends what serves on the same machine.
+    memory_bytes: Option<u64>,
+    /// Seconds of processor time. Defends against a compiler that does not end.
+    cpu_s: Option<u64>,
+    /// Seconds by the clock. Defends against one that waits for ever.
+    time_s: Option<u64>,
+}
+
+impl TypedCompiler {
+    fn bounds(&self) -> Result<edges::Bounds, String> {
+        let most = edges::Bounds::default();
+        if let Some(name) = [("memory_bytes", self.memory_bytes), ("cpu_s", self.cpu_s), ("time_s", self.time_s)]
+            .iter()
+            .find_map(|(name, value)| (*value == Some(0)).then_some(name))
+        {
+            return Err(format!("compiler.{name} is 0: give at least 1, or leave it out"));
+        }
+        Ok(edges::Bounds {
+            memory_bytes: self.memory_bytes.unwrap_or(most.memory_bytes),
+            cpu: self.cpu_s.map_or(most.cpu, Duration::from_secs),
+            time: self.time_s.map_or(most.time, Duration::from_secs),
+        })
+    }
+}
+
 /// The settings as meant.
 #[derive(Debug)]
 pub struct Settings {
@@ -73,6 +104,7 @@ pub struct Settings {
     pub log_level: String,
     pub log_form: LogForm,
     pub is_synced: bool,
+    pub compiler: edges::Bounds,
 }
 
 impl Settings {
@@ -95,6 +127,8 @@ impl Settings {
             None => (None, Ok(())),
         };
         told(fault);
+        let compiler = typed.compiler.bounds();
+        told(compiler.clone().map(drop));
         let (publish_token, fault) = token(typed.publish_token_file.as_deref());
         told(fault);
         let log_form = match typed.log.form.as_deref() {
@@ -123,6 +157,7 @@ impl Settings {
             log_level: typed.log.level.unwrap_or_else(|| default_level.to_owned()),
             log_form,
             is_synced: typed.disk.sync.unwrap_or(true),
+            compiler: compiler.expect("bounds without a fault are there"),
         })
     }
 }
@@ -243,7 +278,8 @@ mod tests {
 
     #[test]
     fn all_faults_are_told_at_once() {
-        let error = load("id = \"a b\"\nlisten = \"here\"\n[log]\nform = \"xml\"\n").unwrap_err().to_string();
-        assert!(error.starts_with("3 faults"), "{error}");
+        let faulty = "id = \"a b\"\nlisten = \"here\"\n[log]\nform = \"xml\"\n[compiler]\ncpu_s = 0\n";
+        let error = load(faulty).unwrap_err().to_string();
+        assert!(error.starts_with("4 faults"), "{error}");
     }
 }

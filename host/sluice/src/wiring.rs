@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use metrics_exporter_prometheus::PrometheusHandle;
 use sluice_disk::DiskStore;
 use sluice_http::{Bearer, Drained, Serves, Surface};
-use sluice_judge::{Library, Validators};
+use sluice_judge::{Bounds, Child, Compiler, Library, Validators};
 use sluice_node::{Blobs, Host, Hub, Judge, Ports, Running};
 use sluice_redis::{Identity, Redis};
 use tokio::net::TcpListener;
@@ -40,7 +40,7 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
     let address = listener.local_addr()?;
     let (store, state) = open_store(settings)?;
     let redis = Arc::new(Redis::new(redis_settings(&settings.redis, &settings.space)?).map_err(usage)?);
-    let judge = Arc::new(judge(settings.cache.clone(), redis.clone())?);
+    let judge = Arc::new(judge(settings.cache.clone(), compiler(settings.compiler), redis.clone())?);
     let hub = Arc::new(Hub::new(state.clone()));
     let ports = Ports {
         log: redis.clone(),
@@ -154,12 +154,25 @@ pub fn redis(reach: &Reach) -> Result<Redis> {
 
 /// The judge of commands: the hosts' own, with a cache in the user's folder.
 pub fn local_judge(blobs: Arc<dyn Blobs>) -> Result<Arc<dyn Judge>> {
-    Ok(Arc::new(judge(settings::cache_folder().join("validators"), blobs)?.patient()))
+    let cache = settings::cache_folder().join("validators");
+    Ok(Arc::new(judge(cache, Compiler::Within, blobs)?.patient()))
 }
 
-fn judge(cache: std::path::PathBuf, blobs: Arc<dyn Blobs>) -> Result<Validators> {
+fn judge(cache: std::path::PathBuf, compiler: Compiler, blobs: Arc<dyn Blobs>) -> Result<Validators> {
     let shown = cache.display().to_string();
-    let library = Library::open(&sluice_judge::Settings { cache: Some(cache), ..sluice_judge::Settings::default() });
+    let bounds = sluice_judge::Settings { cache: Some(cache), compiler, ..sluice_judge::Settings::default() };
+    let library = Library::open(&bounds);
     let library = library.with_context(|| format!("cannot set up the validators, whose cache is {shown}"))?;
     Ok(Validators::new(library, blobs, tokio::runtime::Handle::current()))
+}
+
+/// A child of this very program. The link leads to the file that was started, also when an upgrade has put another in
+/// its place: a child of another build would make code that this one does not run.
+fn compiler(bounds: Bounds) -> Compiler {
+    Compiler::Child(Child { program: "/proc/self/exe".into(), args: vec!["compile".to_owned()], bounds })
+}
+
+/// The life of such a child.
+pub fn compile() -> Result<()> {
+    Ok(sluice_judge::compile(std::io::stdin().lock(), std::io::stdout().lock())?)
 }
