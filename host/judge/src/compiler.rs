@@ -1,16 +1,15 @@
 //! Who compiles: this process, or a child of it that has bounds of its own (decision 14).
 
-use std::io;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use sluice_core::Limits;
-use wasmtime::OutOfMemory;
 
 use crate::engine::Machine;
 use crate::image;
 use crate::library::{COMPONENT_BYTES_MAX, Gap, Unfit};
+use crate::run;
 use crate::weight;
 
 /// How far the compiler stands back behind what is served, as `nice` counts; of its own thread alone on Linux.
@@ -104,7 +103,7 @@ impl Machine {
         });
         match compiled {
             Ok(Ok(Ok(code))) => Ok(code),
-            Ok(Ok(Err(error))) if error.is::<OutOfMemory>() || error.is::<io::Error>() => {
+            Ok(Ok(Err(error))) if run::is_short_of_room(&error) => {
                 Err(Gap::Missing(format!("this host cannot compile it: {error:#}")))
             }
             Ok(Ok(Err(error))) => Err(Unfit::new(&format!("does not compile: {error:#}")).into()),

@@ -10,6 +10,7 @@
 
 mod admission;
 mod candidate;
+mod ceilings;
 mod child;
 mod compiler;
 mod engine;
@@ -36,6 +37,7 @@ mod workshop;
 mod wrap;
 
 pub use candidate::Candidate;
+pub use ceilings::Ceilings;
 pub use compiler::{Bounds, Child, Compiler};
 pub use engine::Build;
 pub use inspection::{Description, Inspection};

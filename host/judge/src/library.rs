@@ -10,11 +10,13 @@ use std::thread;
 use sluice_core::{Binding, Digest};
 use wasmtime::component::Component;
 
+use crate::ceilings::Ceilings;
 use crate::compiler::{self, Compiler, Job};
 use crate::engine::{Build, Machine};
 use crate::finding::clean;
 use crate::guest::Prepared;
 use crate::key;
+use crate::run;
 use crate::shelf::Shelf;
 
 /// Bytes of a component: a whole Python is 18 MiB. What the compiler needs grows with it.
@@ -34,6 +36,8 @@ pub struct Settings {
     pub slots: NonZeroUsize,
     /// Who compiles.
     pub compiler: Compiler,
+    /// What bindings get at most. Defends a small host; what wants more is held there.
+    pub ceilings: Ceilings,
 }
 
 /// All components a host has needed so far.
@@ -44,6 +48,7 @@ pub struct Library {
     secret: [u8; 32],
     at_hand: RwLock<AtHand>,
     compiler: Compiler,
+    pub(crate) ceilings: Ceilings,
     compiling: Mutex<()>,
 }
 
@@ -103,7 +108,7 @@ impl Default for Settings {
     fn default() -> Settings {
         let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let slots = NonZeroUsize::new((2 * processors).clamp(4, 32)).expect("at least four");
-        Settings { cache: None, slots, compiler: Compiler::Within }
+        Settings { cache: None, slots, compiler: Compiler::Within, ceilings: Ceilings::default() }
     }
 }
 
@@ -130,8 +135,9 @@ impl Library {
             Some(key) => key,
             None => key::fresh()?,
         };
-        let compiler = settings.compiler.clone();
-        Ok(Library { machine, shelf, secret, at_hand: RwLock::default(), compiler, compiling: Mutex::new(()) })
+        let (compiler, ceilings) = (settings.compiler.clone(), settings.ceilings);
+        let (at_hand, compiling) = (RwLock::default(), Mutex::new(()));
+        Ok(Library { machine, shelf, secret, at_hand, compiler, ceilings, compiling })
     }
 
     /// A component that needs no work.
@@ -190,12 +196,15 @@ impl Library {
         }
     }
 
-    /// What fails here is this host's: the code is whole, and mapping it takes memory.
+    /// Of what the code says, the engine's pool may have no place for it, which is the same on every host.
     fn loaded(&self, code: &[u8]) -> Result<Component, Gap> {
         // SAFETY: this engine made the code, or one of the same build in a child of ours, whose pipe nobody else
         // writes to; the answer's digest is checked. The child runs no code of the guest's outside its sandbox.
         let component = unsafe { Component::deserialize(&self.machine.engine, code) };
-        component.map_err(|error| Gap::Missing(format!("this host cannot load its code: {error:#}")))
+        component.map_err(|error| match run::is_short_of_room(&error) {
+            true => Gap::Missing(format!("this host cannot load its code: {error:#}")),
+            false => Unfit::new(&format!("does not compile: {error:#}")).into(),
+        })
     }
 
     fn taken_down(&self, digest: Digest) -> Option<Arc<Prepared>> {

@@ -212,32 +212,5 @@ fn pause(times: u32) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_cannot_be_made_is_left_alone_for_a_while_and_what_is_missing_is_not() {
-        let (bench, order) = (Bench::default(), Digest::ZERO);
-        let gap = || Err(Gap::Missing("it died".into()));
-        assert!(matches!(bench.begin(order), Begun::Now(None)) && matches!(bench.begin(order), Begun::Already));
-        bench.missing(order, "away".into());
-        assert!(matches!(bench.begin(order), Begun::Now(Some(Gap::Missing(why))) if why == "away"));
-        bench.end(order, gap(), Some(Instant::now()));
-        assert!(matches!(bench.begin(order), Begun::Not(Gap::Missing(why)) if why == "it died"));
-        let long_ago = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
-        bench.end(order, gap(), Some(long_ago));
-        assert!(matches!(bench.begin(order), Begun::Now(Some(_))), "two seconds are over");
-        bench.end(order, gap(), Some(long_ago));
-        assert!(matches!(bench.begin(order), Begun::Not(_)), "four are not");
-        assert_eq!((pause(0), pause(3), pause(u32::MAX)), (PAUSE.0, Duration::from_secs(8), PAUSE.1));
-    }
-
-    #[test]
-    fn what_is_unfit_stays_so_and_what_was_made_is_forgotten() {
-        let (bench, order) = (Bench::default(), Digest::ZERO);
-        bench.end(order, Ok(()), Some(Instant::now()));
-        assert!(matches!(bench.begin(order), Begun::Now(None)));
-        bench.end(order, Err(Gap::Unfit("no".into())), None);
-        assert!(matches!(bench.begin(order), Begun::Not(Gap::Unfit(_))));
-    }
-}
+#[path = "workshop_tests.rs"]
+mod tests;

@@ -41,6 +41,7 @@ pub struct Typed {
     log: TypedLog,
     disk: TypedDisk,
     compiler: TypedCompiler,
+    ceilings: TypedCeilings,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -89,6 +90,34 @@ impl TypedCompiler {
     }
 }
 
+/// What a binding gets on this host at most. One that wants more is held here, for hosts must not differ in what they
+/// refuse.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TypedCeilings {
+    /// Units of fuel a call.
+    fuel: Option<u64>,
+    /// Bytes of memory a call. Defends this host's memory, together with the calls at a time.
+    memory_bytes: Option<u64>,
+    /// Milliseconds a call.
+    time_ms: Option<u64>,
+    /// Calls of one binding at a time.
+    concurrent_calls: Option<u64>,
+}
+
+impl TypedCeilings {
+    /// What is above the space's own limits changes nothing.
+    fn meant(&self) -> edges::Ceilings {
+        let most = edges::Ceilings::default();
+        edges::Ceilings {
+            fuel: self.fuel.unwrap_or(most.fuel),
+            memory_bytes: self.memory_bytes.unwrap_or(most.memory_bytes),
+            time_ms: self.time_ms.unwrap_or(most.time_ms),
+            concurrent_calls: self.concurrent_calls.unwrap_or(most.concurrent_calls),
+        }
+    }
+}
+
 /// The settings as meant.
 #[derive(Debug)]
 pub struct Settings {
@@ -105,6 +134,7 @@ pub struct Settings {
     pub log_form: LogForm,
     pub is_synced: bool,
     pub compiler: edges::Bounds,
+    pub ceilings: edges::Ceilings,
 }
 
 impl Settings {
@@ -157,6 +187,7 @@ impl Settings {
             log_level: typed.log.level.unwrap_or_else(|| default_level.to_owned()),
             log_form,
             is_synced: typed.disk.sync.unwrap_or(true),
+            ceilings: typed.ceilings.meant(),
             compiler: compiler.expect("bounds without a fault are there"),
         })
     }
@@ -263,11 +294,14 @@ mod tests {
 
     #[test]
     fn a_file_says_what_it_means() {
-        let settings = load("id = \"edge-1\"\nlisten = \"0.0.0.0:80\"\n[labels]\nregion = \"eu\"\n").unwrap();
+        let settings =
+            load("id = \"edge-1\"\nlisten = \"0.0.0.0:80\"\n[labels]\nregion = \"eu\"\n[ceilings]\nfuel = 7\n")
+                .unwrap();
         assert_eq!((settings.id.as_str(), settings.space.as_str()), ("edge-1", "shop"));
         assert_eq!(settings.listen.to_string(), "0.0.0.0:80");
         assert_eq!(settings.labels["region"], "eu");
         assert!(settings.is_synced);
+        assert_eq!(settings.ceilings, edges::Ceilings { fuel: 7, ..edges::Ceilings::default() });
     }
 
     #[test]

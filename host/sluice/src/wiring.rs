@@ -40,7 +40,7 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
     let address = listener.local_addr()?;
     let (store, state) = open_store(settings)?;
     let redis = Arc::new(Redis::new(redis_settings(&settings.redis, &settings.space)?).map_err(usage)?);
-    let judge = Arc::new(judge(settings.cache.clone(), compiler(settings.compiler), redis.clone())?);
+    let judge = Arc::new(hosts_judge(settings, redis.clone())?);
     let hub = Arc::new(Hub::new(state.clone()));
     let ports = Ports {
         log: redis.clone(),
@@ -155,14 +155,25 @@ pub fn redis(reach: &Reach) -> Result<Redis> {
 /// The judge of commands: the hosts' own, with a cache in the user's folder.
 pub fn local_judge(blobs: Arc<dyn Blobs>) -> Result<Arc<dyn Judge>> {
     let cache = settings::cache_folder().join("validators");
-    Ok(Arc::new(judge(cache, Compiler::Within, blobs)?.patient()))
+    let bounds = sluice_judge::Settings { cache: Some(cache), ..sluice_judge::Settings::default() };
+    Ok(Arc::new(judge(&bounds, blobs)?.patient()))
 }
 
-fn judge(cache: std::path::PathBuf, compiler: Compiler, blobs: Arc<dyn Blobs>) -> Result<Validators> {
-    let shown = cache.display().to_string();
-    let bounds = sluice_judge::Settings { cache: Some(cache), compiler, ..sluice_judge::Settings::default() };
-    let library = Library::open(&bounds);
-    let library = library.with_context(|| format!("cannot set up the validators, whose cache is {shown}"))?;
+fn hosts_judge(settings: &Settings, blobs: Arc<dyn Blobs>) -> Result<Validators> {
+    let bounds = sluice_judge::Settings {
+        cache: Some(settings.cache.clone()),
+        compiler: compiler(settings.compiler),
+        ceilings: settings.ceilings,
+        ..sluice_judge::Settings::default()
+    };
+    judge(&bounds, blobs)
+}
+
+fn judge(bounds: &sluice_judge::Settings, blobs: Arc<dyn Blobs>) -> Result<Validators> {
+    let library = Library::open(bounds).with_context(|| {
+        let shown = bounds.cache.as_deref().unwrap_or(std::path::Path::new("nowhere")).display();
+        format!("cannot set up the validators, whose cache is {shown}")
+    })?;
     Ok(Validators::new(library, blobs, tokio::runtime::Handle::current()))
 }
 

@@ -17,7 +17,7 @@ use crate::exit::{Ended, usage};
 use crate::settings::Settings;
 use crate::space::Context;
 use crate::telemetry::{self, LogForm};
-use crate::wiring::edges::Bounds;
+use crate::wiring::edges::{Bounds, Ceilings};
 use crate::wiring::{self, Wired};
 
 /// Pause between two looks whether the new Redis answers.
@@ -108,6 +108,7 @@ fn settings(reach: &Reach, folder: &Path, number: u16) -> Settings {
         log_form: LogForm::Text,
         is_synced: true,
         compiler: Bounds::default(),
+        ceilings: Ceilings::default(),
     }
 }
 
