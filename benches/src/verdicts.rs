@@ -58,7 +58,7 @@ impl Bench {
     fn new(cache: Option<&Path>) -> Result<Bench> {
         let blobs = Arc::new(MemoryBlobs::default());
         let slots = NonZeroUsize::new(4).context("four")?;
-        let library = Library::open(&Settings { cache: cache.map(Path::to_owned), slots })?;
+        let library = Library::open(&Settings { cache: cache.map(Path::to_owned), slots, ..Settings::default() })?;
         let validators = Arc::new(Validators::new(library, blobs.clone(), Handle::current()));
         Ok(Bench { validators, blobs, state: State::default() })
     }
@@ -161,7 +161,7 @@ async fn threads(calls: usize) -> Result<Row> {
 fn load() -> Result<Row> {
     let folder = tempfile::tempdir()?;
     let slots = NonZeroUsize::new(1).context("one")?;
-    let settings = Settings { cache: Some(folder.path().join("cache")), slots };
+    let settings = Settings { cache: Some(folder.path().join("cache")), slots, ..Settings::default() };
     let compile_ms = Library::open(&settings)?.inspect(JSON_SCHEMA).compile_time.as_secs_f64() * 1e3;
     let mut times = Vec::new();
     for _ in 0..15 {

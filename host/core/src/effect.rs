@@ -130,7 +130,7 @@ pub enum Event {
     /// The batch with this number is on disk, or could not be written.
     Persisted { number: u64, result: Result<(), Lost> },
     /// The newest snapshot, none when there is none beyond the place asked for; or why it could not be had.
-    Restored(Result<Option<Snapshot>, Lost>),
+    Restored(Result<Option<Box<Snapshot>>, Lost>),
     /// The report went out, or did not: nothing depends on it.
     Reported,
     /// The deadline has passed.

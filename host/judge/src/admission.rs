@@ -50,6 +50,7 @@ impl Validators {
             );
             return Ok(refused(key, &name, "component", "/component", why));
         }
+        self.library.ceilings.check(&binding)?;
         let guest = match self.component(binding.component) {
             Ok(guest) => guest,
             Err(Gap::Missing(why)) => return Err((Fault::Missing, why)),

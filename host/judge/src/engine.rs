@@ -1,6 +1,7 @@
 //! The WebAssembly engine: what guests may do at all, where their memory comes from, and the clock that
 //! stops them.
 
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
@@ -19,7 +20,7 @@ const STACK_BYTES: usize = 1 << 20;
 /// Parts of one component. Ours have one module and one memory; components composed of parts have more: JavaScript
 /// 11 modules and 3 memories, Python 38 modules, for each library of its own is one.
 const MODULES_MAX: u32 = 64;
-const MEMORIES_MAX: u32 = 4;
+pub(crate) const MEMORIES_MAX: u32 = 4;
 const TABLES_MAX: u32 = 4;
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 20_000;
 /// Bytes of a memory that are cleared in place for the next call instead of being given back to the
@@ -43,6 +44,7 @@ pub enum Build {
 /// An engine with room for a number of calls at the same time.
 pub(crate) struct Machine {
     pub(crate) engine: Engine,
+    pub(crate) build: Build,
     slots: Arc<Slots>,
 }
 
@@ -77,7 +79,12 @@ impl Machine {
                 }
             }
         })?;
-        Ok(Machine { engine, slots })
+        Ok(Machine { engine, build, slots })
+    }
+
+    /// Names what must be the same for code of one engine to run in another: version, processor, configuration.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        fingerprint(&self.engine)
     }
 
     /// Waits for room. Bounded by the time limits of the calls that hold it.
@@ -128,6 +135,28 @@ impl Drop for Machine {
     fn drop(&mut self) {
         self.slots.count().closed = true;
         self.slots.closing.notify_one();
+    }
+}
+
+/// See [`Machine::fingerprint`].
+pub(crate) fn fingerprint(engine: &Engine) -> u64 {
+    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.finish()
+}
+
+/// FNV-1a: what std hashes with may change from one build to the next, and must not.
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

@@ -10,12 +10,13 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use sluice_core::Limits;
-use wasmtime::component::{Instance, Lift, WasmList};
+use wasmtime::component::{Component, Instance, Lift, WasmList};
 use wasmtime::{Error, Store, format_err};
 use wasmtime_wizer::{ComponentContext, ComponentInstanceState, Wizer};
 
+use crate::engine::Machine;
 use crate::guest::Prepared;
-use crate::library::{Library, Unfit};
+use crate::library::{Gap, Unfit};
 use crate::run::{Sandbox, store};
 
 /// Fuel of configuring below which an image is not worth its room: it would spare a call a few microseconds.
@@ -26,29 +27,26 @@ pub(crate) const COMPILE_FUEL: u64 = 200;
 
 /// Whether images can be made of a component; if not, why not.
 pub(crate) fn is_possible(bytes: &[u8]) -> Result<(), String> {
-    guarded(|| Wizer::new().instrument_component(bytes).map(drop)).map_err(|error| Unfit::new(&format!("{error:#}")).0)
+    guarded(|| Wizer::new().instrument_component(bytes).map(drop)).map_err(|error| unfit(error).0)
 }
 
-impl Library {
-    /// The bytes of an image. Slow, for the component is compiled in a form that tells its inner state.
-    ///
-    /// # Errors
-    /// Why there can be none; the component itself goes on serving.
-    pub(crate) fn image(&self, bytes: &[u8], settings: &str, limits: &Limits) -> Result<Vec<u8>, String> {
-        guarded(|| self.imaged(bytes, settings, limits)).map_err(|error| Unfit::new(&format!("{error:#}")).0)
-    }
-
-    fn imaged(&self, bytes: &[u8], settings: &str, limits: &Limits) -> wasmtime::Result<Vec<u8>> {
-        let wizer = Wizer::new();
-        let (context, telling) = wizer.instrument_component(bytes)?;
-        let component = self.compile(&telling).map_err(|gap| format_err!("{}", Unfit::from(gap).0))?;
-        let Prepared::V1(prepared) =
-            Prepared::new(&self.machine.engine, &component).map_err(|why| format_err!("{why}"))?
+/// The bytes of an image. Slow, for the component is compiled in a form that tells its inner state.
+///
+/// # Errors
+/// Why there can be none; the component itself goes on serving.
+pub(crate) fn made(machine: &Machine, bytes: &[u8], settings: &str, limits: &Limits) -> Result<Vec<u8>, Gap> {
+    let wizer = Wizer::new();
+    let (context, telling) = guarded(|| wizer.instrument_component(bytes)).map_err(unfit)?;
+    let code = machine.compiled(&telling)?;
+    guarded(|| {
+        // SAFETY: the engine has just made this code.
+        let component = unsafe { Component::deserialize(&machine.engine, code)? };
+        let Prepared::V1(prepared) = Prepared::new(&machine.engine, &component).map_err(|why| format_err!("{why}"))?
         else {
             return Err(format_err!("it speaks a version without configure"));
         };
-        let _slot = self.machine.slot();
-        let mut store = store(&self.machine, limits, None);
+        let _slot = machine.slot();
+        let mut store = store(machine, limits, None);
         let (instance, guest) = prepared.instantiate_both(&mut store)?;
         let answer = guest.sluice_validator_validator().call_configure(&mut store, settings)?;
         answer.map_err(|fault| format_err!("{fault:?}"))?;
@@ -56,7 +54,8 @@ impl Library {
         store.set_fuel(u64::MAX)?;
         store.set_hostcall_fuel(usize::MAX);
         ready(snapshot(&wizer, &context, Teller { store: &mut store, instance }))
-    }
+    })
+    .map_err(|error| unfit(error).into())
 }
 
 async fn snapshot(wizer: &Wizer, context: &ComponentContext<'_>, mut teller: Teller<'_>) -> wasmtime::Result<Vec<u8>> {
@@ -119,4 +118,8 @@ fn ready<T>(future: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Resu
 /// What wizer cannot do it says by an error or by a panic.
 fn guarded<T>(work: impl FnOnce() -> wasmtime::Result<T>) -> wasmtime::Result<T> {
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Error::msg("it uses what images cannot hold")))
+}
+
+fn unfit(error: Error) -> Unfit {
+    Unfit::new(&format!("{error:#}"))
 }

@@ -10,6 +10,9 @@
 
 mod admission;
 mod candidate;
+mod ceilings;
+mod child;
+mod compiler;
 mod engine;
 mod finding;
 mod gate;
@@ -29,10 +32,13 @@ mod v1;
 mod validators;
 mod verdicts;
 mod weight;
+mod wire;
 mod workshop;
 mod wrap;
 
 pub use candidate::Candidate;
+pub use ceilings::Ceilings;
+pub use compiler::{Bounds, Child, Compiler};
 pub use engine::Build;
 pub use inspection::{Description, Inspection};
 pub use journal::{Journal, Level, Line};
@@ -41,4 +47,5 @@ pub use run::Cost;
 pub use sluice_core::{Binding, BindingError, Glob, GlobError, Limits, Mode};
 pub use trial::Trial;
 pub use validators::Validators;
+pub use wire::compile;
 pub use wrap::wrapped;

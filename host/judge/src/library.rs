@@ -10,25 +10,22 @@ use std::thread;
 use sluice_core::{Binding, Digest};
 use wasmtime::component::Component;
 
+use crate::ceilings::Ceilings;
+use crate::compiler::{self, Compiler, Job};
 use crate::engine::{Build, Machine};
 use crate::finding::clean;
 use crate::guest::Prepared;
 use crate::key;
+use crate::run;
 use crate::shelf::Shelf;
-use crate::weight;
 
-/// Bytes of a component: a whole Python is 18 MiB. What the compiler needs grows with it, and nothing bounds the
-/// compiler itself.
+/// Bytes of a component: a whole Python is 18 MiB. What the compiler needs grows with it.
 pub const COMPONENT_BYTES_MAX: usize = 32 << 20;
 /// Bytes of compiled code at hand, components and images together; the least lately added makes room. What had to
 /// go is taken from disk again, at about a millisecond for each megabyte.
 const AT_HAND_BYTES_MAX: usize = 512 << 20;
 /// Bytes of the reason why a component is none.
 const WHY_BYTES_MAX: usize = 1024;
-/// How far the compiler stands back behind what is served, as `nice` counts; of its own thread alone on Linux.
-const COMPILER_NICE: i32 = 5;
-/// Bytes of stack of the compiler, which recurses over its input.
-const COMPILER_STACK_BYTES: usize = 32 << 20;
 
 /// Where a library keeps its things and how much it may do at the same time.
 #[derive(Clone, Debug)]
@@ -37,6 +34,10 @@ pub struct Settings {
     pub cache: Option<PathBuf>,
     /// Validators running at the same time; further ones wait. Defends memory: each may hold its limit.
     pub slots: NonZeroUsize,
+    /// Who compiles.
+    pub compiler: Compiler,
+    /// What bindings get at most. Defends a small host; what wants more is held there.
+    pub ceilings: Ceilings,
 }
 
 /// All components a host has needed so far.
@@ -46,7 +47,9 @@ pub struct Library {
     /// Known to this host alone: with it images are named.
     secret: [u8; 32],
     at_hand: RwLock<AtHand>,
-    compiler: Mutex<()>,
+    compiler: Compiler,
+    pub(crate) ceilings: Ceilings,
+    compiling: Mutex<()>,
 }
 
 /// Why a component cannot be a validator, in words for whoever pushed it. The same on every host.
@@ -60,6 +63,16 @@ pub(crate) enum Gap {
     Missing(String),
     /// Here, and no validator; the same on every host.
     Unfit(String),
+}
+
+impl Gap {
+    /// What is missing has a name; who is unfit is told to those that named it.
+    pub(crate) fn about(self, component: Digest) -> Gap {
+        match self {
+            Gap::Missing(why) => Gap::Missing(format!("component {component}: {why}")),
+            unfit @ Gap::Unfit(_) => unfit,
+        }
+    }
 }
 
 impl Unfit {
@@ -91,11 +104,11 @@ struct AtHand {
 }
 
 impl Default for Settings {
-    /// No cache, and two slots for each processor.
+    /// No cache, two slots for each processor, and compiling within.
     fn default() -> Settings {
         let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let slots = NonZeroUsize::new((2 * processors).clamp(4, 32)).expect("at least four");
-        Settings { cache: None, slots }
+        Settings { cache: None, slots, compiler: Compiler::Within, ceilings: Ceilings::default() }
     }
 }
 
@@ -122,7 +135,9 @@ impl Library {
             Some(key) => key,
             None => key::fresh()?,
         };
-        Ok(Library { machine, shelf, secret, at_hand: RwLock::default(), compiler: Mutex::new(()) })
+        let (compiler, ceilings) = (settings.compiler.clone(), settings.ceilings);
+        let (at_hand, compiling) = (RwLock::default(), Mutex::new(()));
+        Ok(Library { machine, shelf, secret, at_hand, compiler, ceilings, compiling })
     }
 
     /// A component that needs no work.
@@ -143,54 +158,53 @@ impl Library {
 
     /// Compiles a component and keeps it.
     pub(crate) fn add(&self, digest: Digest, bytes: &[u8]) -> Result<Arc<Prepared>, Gap> {
-        let _one_at_a_time = self.compiler();
+        self.made(digest, Job::Component, bytes)
+    }
+
+    /// Makes what is to be called so, and keeps it.
+    pub(crate) fn made(&self, name: Digest, job: Job<'_>, bytes: &[u8]) -> Result<Arc<Prepared>, Gap> {
+        let _one_at_a_time = self.compiling();
         let _across_processes = self.shelf.as_ref().and_then(Shelf::alone);
-        if let Some(prepared) = self.at_hand(digest).or_else(|| self.taken_down(digest)) {
+        if let Some(prepared) = self.at_hand(name).or_else(|| self.taken_down(name)) {
             return Ok(prepared);
         }
-        let component = self.compile(bytes)?;
+        let code = self.code(job, bytes)?;
+        let component = self.loaded(&code)?;
         let prepared = Prepared::new(&self.machine.engine, &component).map_err(|why| Unfit::new(&why))?;
-        self.shelve(digest, &component);
-        Ok(self.keep(digest, prepared, code_bytes(&component)))
+        self.shelve(name, &code);
+        Ok(self.keep(name, prepared, code_bytes(&component)))
     }
 
     /// The component as compiled before, or compiled now and kept for whoever needs it next.
     pub(crate) fn compiled(&self, bytes: &[u8]) -> Result<Component, Gap> {
         let digest = Digest::of(bytes);
-        let _one_at_a_time = self.compiler();
+        let _one_at_a_time = self.compiling();
         if let Some(component) = self.shelved(digest) {
             return Ok(component);
         }
-        let component = self.compile(bytes)?;
-        self.shelve(digest, &component);
+        let code = self.code(Job::Component, bytes)?;
+        let component = self.loaded(&code)?;
+        self.shelve(digest, &code);
         Ok(component)
     }
 
-    /// Compiles a component, on a thread with a large stack: the compiler recurses, and a panic in it must
-    /// not take the host along.
-    pub(crate) fn compile(&self, bytes: &[u8]) -> Result<Component, Gap> {
-        if bytes.len() > COMPONENT_BYTES_MAX {
-            return Err(Gap::Unfit(format!("has {} bytes: at most {COMPONENT_BYTES_MAX} are compiled", bytes.len())));
+    fn code(&self, job: Job<'_>, bytes: &[u8]) -> Result<Vec<u8>, Gap> {
+        compiler::check(bytes)?;
+        match &self.compiler {
+            Compiler::Within => self.machine.code(job, bytes),
+            Compiler::Child(child) => child.code(&self.machine, job, bytes),
         }
-        if !bytes.starts_with(b"\0asm\x0d\0\x01\0") {
-            return Err(Gap::Unfit("is not a WebAssembly component".into()));
-        }
-        weight::check(bytes)?;
-        let compiled = thread::scope(|scope| {
-            let builder = thread::Builder::new().name("sluice-compile".into()).stack_size(COMPILER_STACK_BYTES);
-            let compile = || {
-                // What is being served comes first. On a system without such a thing all is as urgent.
-                let _ = rustix::process::nice(COMPILER_NICE);
-                Component::new(&self.machine.engine, bytes)
-            };
-            builder.spawn_scoped(scope, compile).map(thread::ScopedJoinHandle::join)
-        });
-        match compiled {
-            Ok(Ok(Ok(component))) => Ok(component),
-            Ok(Ok(Err(error))) => Err(Unfit::new(&format!("does not compile: {error:#}")).into()),
-            Ok(Err(_)) => Err(Gap::Unfit("does not compile: the compiler gave up".into())),
-            Err(error) => Err(Gap::Missing(format!("no thread to compile it: {error}"))),
-        }
+    }
+
+    /// Of what the code says, the engine's pool may have no place for it, which is the same on every host.
+    fn loaded(&self, code: &[u8]) -> Result<Component, Gap> {
+        // SAFETY: this engine made the code, or one of the same build in a child of ours, whose pipe nobody else
+        // writes to; the answer's digest is checked. The child runs no code of the guest's outside its sandbox.
+        let component = unsafe { Component::deserialize(&self.machine.engine, code) };
+        component.map_err(|error| match run::is_short_of_room(&error) {
+            true => Gap::Missing(format!("this host cannot load its code: {error:#}")),
+            false => Unfit::new(&format!("does not compile: {error:#}")).into(),
+        })
     }
 
     fn taken_down(&self, digest: Digest) -> Option<Arc<Prepared>> {
@@ -205,10 +219,9 @@ impl Library {
         component.map_err(|error| tracing::warn!(%digest, %error, "compiled component not usable")).ok()
     }
 
-    fn shelve(&self, digest: Digest, component: &Component) {
+    fn shelve(&self, digest: Digest, code: &[u8]) {
         let Some(shelf) = &self.shelf else { return };
-        let code = component.serialize().map_err(|error| io::Error::other(format!("{error:#}")));
-        if let Err(error) = code.and_then(|code| shelf.put(digest, &code)) {
+        if let Err(error) = shelf.put(digest, code) {
             tracing::warn!(%digest, %error, "compiled component not kept on disk");
         }
     }
@@ -251,8 +264,8 @@ impl Library {
     }
 
     // A panic of the compiler happens on a thread of its own, so the lock is never poisoned by one.
-    fn compiler(&self) -> MutexGuard<'_, ()> {
-        self.compiler.lock().expect("nothing panics while it holds this lock")
+    fn compiling(&self) -> MutexGuard<'_, ()> {
+        self.compiling.lock().expect("nothing panics while it holds this lock")
     }
 }
 

@@ -1,7 +1,9 @@
 //! One call of one guest: a fresh instance, under limits, thrown away afterwards.
 
+use std::io;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use sluice_core::{Fault, Limits};
 use wasmtime::{Error, FrameInfo, OutOfMemory, PoolConcurrencyLimitError, ResourceLimiter, Store, Trap, WasmBacktrace};
 
@@ -50,12 +52,28 @@ impl Stop {
     }
 }
 
+/// How far a call had come. While an instance is made, most of what can go wrong is the host's; afterwards it is the
+/// guest's, for the host only checks what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Beginning,
+    Calling,
+}
+
 /// What one instance may use, and what became of it.
 pub(crate) struct Sandbox {
     left: usize,
     held: usize,
     /// Whether more was asked for than there was.
     denied: bool,
+    /// How far the call has come.
+    pub(crate) stage: Stage,
+    /// Whether a table was to be larger than it may.
+    denied_table: bool,
+    /// Whether the memory that grows at present would be larger than it says itself.
+    is_beyond: bool,
+    /// Why this host had no memory that the guest was allowed.
+    lacking: Option<String>,
     table_elements: usize,
     instances: usize,
     /// What a call begins with once the settings are in.
@@ -123,8 +141,9 @@ fn frames(error: &Error) -> Vec<String> {
 
 /// Sorts a failed call by what it means, not by who threw it.
 fn stop(error: &Error, sandbox: &Sandbox, limits: &Limits) -> Stop {
-    if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() || error.downcast_ref::<OutOfMemory>().is_some() {
-        return Stop::Fault(Fault::Memory, format!("no room for an instance: {error}"));
+    if sandbox.lacking.is_some() || is_short_of_room(error) {
+        let why = sandbox.lacking.clone().unwrap_or_else(|| told(error));
+        return Stop::Fault(Fault::Memory, format!("this host has no room for an instance: {why}"));
     }
     match error.downcast_ref::<Blind>() {
         Some(denied @ Blind::Denied(_)) => return Stop::Denied(denied.to_string()),
@@ -150,8 +169,28 @@ fn stop(error: &Error, sandbox: &Sandbox, limits: &Limits) -> Stop {
             Stop::Limit(format!("said more than {} bytes at once{remedy}, or report less", limits.result_bytes))
         }
         None if sandbox.denied => Stop::Limit(wanted_memory(sandbox, limits)),
-        None => Stop::Trap(told(error)),
+        None if sandbox.stage == Stage::Calling || is_of_the_guest(error, sandbox) => Stop::Trap(told(error)),
+        None => Stop::Fault(Fault::Internal, format!("this host cannot make an instance: {}", told(error))),
     }
+}
+
+/// Whether the system had no memory, descriptor or place in the pool. No guest has a say in that.
+pub(crate) fn is_short_of_room(error: &Error) -> bool {
+    let is_short = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<io::Error>()
+            || cause.is::<Errno>()
+            || cause.is::<OutOfMemory>()
+            || cause.is::<PoolConcurrencyLimitError>()
+    };
+    error.is::<OutOfMemory>() || error.is::<PoolConcurrencyLimitError>() || error.chain().any(is_short)
+}
+
+/// Whether making an instance failed, without a trap, for what the component is: its start function was at work, it
+/// begins with a table larger than it may have, or consists of more instances than the binding allows.
+fn is_of_the_guest(error: &Error, sandbox: &Sandbox) -> bool {
+    // A test of ours holds on to the words.
+    let is_counted = || format!("{error:#}").contains("resource limit exceeded: instance count");
+    error.downcast_ref::<WasmBacktrace>().is_some() || sandbox.denied_table || is_counted()
 }
 
 /// What went wrong, without where: that is told in the guest's own names, and findings are no place for these.
@@ -186,6 +225,10 @@ impl Sandbox {
             left: limits.memory_bytes as usize,
             held: 0,
             denied: false,
+            stage: Stage::Beginning,
+            denied_table: false,
+            is_beyond: false,
+            lacking: None,
             table_elements: limits.table_elements as usize,
             instances: limits.instances as usize,
             fuel: limits.fuel,
@@ -213,7 +256,8 @@ impl Sandbox {
 }
 
 impl ResourceLimiter for Sandbox {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, most: Option<usize>) -> wasmtime::Result<bool> {
+        self.is_beyond = most.is_some_and(|most| desired > most);
         let more = desired.saturating_sub(current);
         if more > self.left {
             self.denied = true;
@@ -224,11 +268,76 @@ impl ResourceLimiter for Sandbox {
         Ok(true)
     }
 
+    /// The guest would take it for an answer, and another host would give another.
+    fn memory_grow_failed(&mut self, error: Error) -> wasmtime::Result<()> {
+        if self.is_beyond {
+            return Ok(());
+        }
+        self.lacking = Some(told(&error));
+        Err(error)
+    }
+
     fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        self.denied_table |= desired > self.table_elements;
         Ok(desired <= self.table_elements)
     }
 
     fn instances(&self) -> usize {
         self.instances
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { memory_bytes: 10, ..Limits::DEFAULT };
+
+    fn sandbox() -> Sandbox {
+        Sandbox::new(&LIMITS, None, Instant::now())
+    }
+
+    fn stopped(stage: Stage, error: Error, sandbox: Sandbox) -> Stop {
+        stop(&error, &Sandbox { stage, ..sandbox }, &LIMITS)
+    }
+
+    #[test]
+    fn memory_refused_while_it_is_configured_explains_no_trap_of_the_call() {
+        let trap = || Error::from(Trap::UnreachableCodeReached);
+        let refused = || {
+            let mut sandbox = sandbox();
+            assert!(!sandbox.memory_growing(0, 11, None).unwrap());
+            sandbox
+        };
+        assert!(matches!(stopped(Stage::Calling, trap(), refused()), Stop::Limit(_)));
+        let mut begun = refused();
+        begun.begin(None, 7);
+        assert!(matches!(stopped(Stage::Calling, trap(), begun), Stop::Trap(_)));
+    }
+
+    #[test]
+    fn what_fails_before_the_guest_runs_is_the_hosts() {
+        let strange = || Error::msg("cannot add seals to the memfd");
+        let fault = stopped(Stage::Beginning, strange(), sandbox());
+        assert!(matches!(fault, Stop::Fault(Fault::Internal, why) if why.contains("cannot add seals")));
+        assert!(matches!(stopped(Stage::Calling, strange(), sandbox()), Stop::Trap(_)));
+        let trap = Error::from(Trap::MemoryOutOfBounds);
+        assert!(matches!(stopped(Stage::Beginning, trap, sandbox()), Stop::Trap(_)), "a segment that does not fit");
+        let words = "resource limit exceeded: instance count too high at 65";
+        assert!(matches!(stopped(Stage::Beginning, Error::msg(words), sandbox()), Stop::Trap(_)));
+        for stage in [Stage::Beginning, Stage::Calling] {
+            let system = Error::from(io::Error::from(Errno::NOMEM)).context("no memory could be had");
+            assert!(matches!(stopped(stage, system, sandbox()), Stop::Fault(Fault::Memory, _)));
+        }
+    }
+
+    #[test]
+    fn memory_that_the_system_does_not_have_is_no_answer_of_the_guests() {
+        let mut sandbox = sandbox();
+        assert!(sandbox.memory_growing(0, 10, Some(5)).unwrap());
+        sandbox.memory_grow_failed(Error::msg("it is larger than it may be")).unwrap();
+        assert!(sandbox.memory_growing(0, 0, Some(5)).unwrap());
+        let error = sandbox.memory_grow_failed(Error::msg("mprotect failed")).unwrap_err();
+        assert!(matches!(stopped(Stage::Calling, error, sandbox), Stop::Fault(Fault::Memory, _)));
     }
 }

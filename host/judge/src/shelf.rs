@@ -6,7 +6,6 @@
 //! good as empty, and so is a file that somebody wrote who cannot read the key. Both are compiled again.
 
 use std::fs;
-use std::hash::{Hash, Hasher};
 use std::io;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use std::time::Duration;
 use sluice_core::Digest;
 use wasmtime::Engine;
 
+use crate::engine::fingerprint;
 use crate::key;
 
 /// Begins every file and says how it is laid out: this, 32 bytes of digest, the code.
@@ -48,15 +48,13 @@ impl Shelf {
     pub(crate) fn open(folder: &Path, engine: &Engine) -> io::Result<Shelf> {
         fs::create_dir_all(folder)?;
         own(folder)?;
-        let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
-        engine.precompile_compatibility_hash().hash(&mut hasher);
         // A host must start without it: where the folder is writable and its parent is not, say.
         let key = key::of(&folder.with_added_extension("key"))
             .inspect_err(
                 |error| tracing::warn!(%error, "compiled validators are not kept: no key beside the cache folder"),
             )
             .ok();
-        let shelf = Shelf { folder: folder.into(), engine: hasher.finish(), key };
+        let shelf = Shelf { folder: folder.into(), engine: fingerprint(engine), key };
         shelf.clear_foreign()?;
         Ok(shelf)
     }
@@ -140,21 +138,6 @@ fn own(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn own(_: &Path) -> io::Result<()> {
     Ok(())
-}
-
-/// FNV-1a: what std hashes with may change from one build to the next, and must not.
-struct Fnv(u64);
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }
 
 #[cfg(test)]

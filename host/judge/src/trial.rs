@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sluice_core::{self as core, Binding, Cause, Change, Entry, Fault, Severity, State, Verdict};
 
+use crate::compiler::Job;
 use crate::finding::{said, taken};
 use crate::guest::{Decision, Guest, GuestFault, Prepared, Sieve, Told, words};
 use crate::journal::Journal;
@@ -44,8 +45,8 @@ impl Library {
     /// # Errors
     /// Why there can be none: then each call takes the settings in anew, which costs time and changes nothing.
     pub fn bake(&self, bytes: &[u8], binding: &Binding) -> Result<(), Unfit> {
-        let image = self.image(bytes, &binding.settings, &binding.limits).map_err(Unfit)?;
-        self.add(self.image_name(binding), &image)?;
+        let job = Job::Image { settings: &binding.settings, limits: &binding.limits };
+        self.made(self.image_name(binding), job, bytes)?;
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
 
 use crate::guest::wanted;
-use crate::run::Sandbox;
+use crate::run::{Sandbox, Stage};
 use crate::v1;
 
 mod bindings {
@@ -44,7 +44,9 @@ impl Prepared {
     }
 
     pub(crate) fn instantiate(&self, store: &mut Store<Sandbox>) -> wasmtime::Result<Guest> {
-        self.0.instantiate(store)
+        let instance = self.0.instance_pre().instantiate(&mut *store)?;
+        store.data_mut().stage = Stage::Calling;
+        Guest::new(store, &instance)
     }
 }
 

@@ -9,7 +9,7 @@ use wasmtime::component::{Component, Instance};
 use wasmtime::{Engine, Store};
 
 use crate::guest::wanted;
-use crate::run::Sandbox;
+use crate::run::{Sandbox, Stage};
 
 mod bindings {
     wasmtime::component::bindgen!({
@@ -51,12 +51,13 @@ impl Prepared {
     }
 
     pub(crate) fn instantiate(&self, store: &mut Store<Sandbox>) -> wasmtime::Result<Guest> {
-        self.pre.instantiate(store)
+        self.instantiate_both(store).map(|(_, guest)| guest)
     }
 
     /// An instance with all it exports, not only what the contract knows.
     pub(crate) fn instantiate_both(&self, store: &mut Store<Sandbox>) -> wasmtime::Result<(Instance, Guest)> {
         let instance = self.pre.instance_pre().instantiate(&mut *store)?;
+        store.data_mut().stage = Stage::Calling;
         let guest = Guest::new(store, &instance)?;
         Ok((instance, guest))
     }

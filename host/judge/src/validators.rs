@@ -136,6 +136,7 @@ impl Validators {
 
     /// What one validator says of a change.
     fn asked(&self, Bound { binding, sieve }: &Bound<'_>, told: &Told<'_>) -> Judgement {
+        self.library.ceilings.check(binding)?;
         let component = match self.component(binding.component) {
             Ok(component) => component,
             Err(Gap::Missing(why)) => return Err((Fault::Missing, why)),

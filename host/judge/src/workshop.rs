@@ -7,16 +7,21 @@ use std::collections::{HashMap, HashSet};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use sluice_core::{Binding, Digest};
 use sluice_node::Blobs;
 use tokio::runtime::Handle;
 
+use crate::compiler::Job;
 use crate::image;
 use crate::library::{Gap, Library};
 
 /// Failures remembered; at the limit all are tried again.
 const FAILED_MAX: usize = 4096;
+/// First pause after something could not be made, and the longest; it doubles in between. What asks comes again at its
+/// own pace, and each attempt may cost all that a compiler is given.
+const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
 /// Does one thing at a time, in the background.
 pub(crate) struct Workshop {
@@ -36,9 +41,19 @@ struct Bench {
 #[derive(Default)]
 struct Work {
     busy: HashSet<Digest>,
-    failed: HashMap<Digest, Gap>,
+    failed: HashMap<Digest, Failure>,
     /// Fuel that configuring took so far, by the image that would have spared it.
     spent: HashMap<Digest, u64>,
+}
+
+/// What became of an order the last time.
+#[derive(Clone)]
+struct Failure {
+    gap: Gap,
+    /// Times in a row that it could not be made.
+    times: u32,
+    /// Not to be tried again before then.
+    until: Option<Instant>,
 }
 
 impl Workshop {
@@ -49,12 +64,11 @@ impl Workshop {
     /// Orders a component, unless it is on its way. Says what became of the order before.
     pub(crate) fn component(&self, digest: Digest) -> Gap {
         let waiting = Gap::Missing(format!("component {digest} is being fetched and compiled"));
-        match self.bench.begin(digest) {
+        let before = match self.bench.begin(digest) {
             Begun::Already => return waiting,
-            Begun::Failed(failed @ Gap::Unfit(_)) => return failed,
-            Begun::Failed(Gap::Missing(_)) | Begun::Now => (),
-        }
-        let before = self.bench.work().failed.remove(&digest);
+            Begun::Not(gap) => return gap,
+            Begun::Now(before) => before,
+        };
         let library = self.library.clone();
         self.start(digest, digest, move |bytes| library.add(digest, &bytes).map(drop));
         before.unwrap_or(waiting)
@@ -77,34 +91,29 @@ impl Workshop {
 
     /// Takes an image that an earlier process made, which needs neither work nor the component.
     fn take_down(&self, name: Digest) {
-        if !matches!(self.bench.begin(name), Begun::Now) {
+        if !matches!(self.bench.begin(name), Begun::Now(_)) {
             return;
         }
         let (library, bench) = (self.library.clone(), self.bench.clone());
         let worker = move || {
             drop(library.find(name));
-            bench.end(name, Ok(()));
+            bench.end(name, Ok(()), None);
         };
         if thread::Builder::new().name("sluice-workshop".into()).spawn(worker).is_err() {
-            self.bench.end(name, Ok(()));
+            self.bench.end(name, Ok(()), None);
         }
     }
 
     /// Orders the image of a binding, unless it is on its way or cannot be.
     fn image(&self, binding: &Binding, name: Digest) {
-        if !matches!(self.bench.begin(name), Begun::Now | Begun::Failed(Gap::Missing(_))) {
+        if !matches!(self.bench.begin(name), Begun::Now(_)) {
             return;
         }
         let (library, settings, limits) = (self.library.clone(), binding.settings.clone(), binding.limits);
         let validator = binding.name.clone();
         self.start(name, binding.component, move |bytes| {
-            // Made before, and gone from memory to make room.
-            if library.find(name).is_some() {
-                return Ok(());
-            }
-            let image = library.image(&bytes, &settings, &limits);
-            let kept = image.map_err(Gap::Unfit).and_then(|image| library.add(name, &image).map(drop));
-            kept.inspect_err(|gap| tracing::info!(%validator, ?gap, "no image: it is configured in each call"))
+            let made = library.made(name, Job::Image { settings: &settings, limits: &limits }, &bytes).map(drop);
+            made.inspect_err(|gap| tracing::info!(%validator, ?gap, "no image: it is configured in each call"))
         });
     }
 
@@ -127,8 +136,9 @@ impl Workshop {
             let worker = move || {
                 // An order that nobody ends would be waited for for ever.
                 let result = panic::catch_unwind(AssertUnwindSafe(|| work(bytes.to_vec())));
-                let gave_up = || Err(Gap::Missing(format!("component {component}: what compiles it gave up")));
-                at_work.end(order, result.unwrap_or_else(|_| gave_up()));
+                let gave_up = || Err(Gap::Missing("what compiles it gave up".into()));
+                let result = result.unwrap_or_else(|_| gave_up());
+                at_work.end(order, result.map_err(|gap| gap.about(component)), Some(Instant::now()));
             };
             if let Err(error) = thread::Builder::new().name("sluice-workshop".into()).spawn(worker) {
                 bench.missing(order, format!("component {component}: no thread to compile it: {error}"));
@@ -139,9 +149,11 @@ impl Workshop {
 
 /// What an order finds.
 enum Begun {
-    Now,
+    /// Nobody at it; perhaps a failure before.
+    Now(Option<Gap>),
     Already,
-    Failed(Gap),
+    /// It failed for good, or not long ago.
+    Not(Gap),
 }
 
 impl Bench {
@@ -149,17 +161,16 @@ impl Bench {
         self.work.lock().expect("nothing panics while it holds this lock")
     }
 
-    /// Takes an order on, unless it is taken. What failed for good is not tried again.
+    /// Takes an order on, unless it is taken. What failed for good is not tried again, and other failures in time.
     fn begin(&self, order: Digest) -> Begun {
         let mut work = self.work();
-        match work.failed.get(&order).cloned() {
-            Some(failed @ Gap::Unfit(_)) => Begun::Failed(failed),
-            before => match (work.busy.insert(order), before) {
-                (false, _) => Begun::Already,
-                (true, Some(failed)) => Begun::Failed(failed),
-                (true, None) => Begun::Now,
-            },
-        }
+        let before = match work.failed.get(&order) {
+            Some(Failure { gap: gap @ Gap::Unfit(_), .. }) => return Begun::Not(gap.clone()),
+            Some(Failure { gap, until: Some(until), .. }) if Instant::now() < *until => return Begun::Not(gap.clone()),
+            Some(Failure { gap, .. }) => Some(gap.clone()),
+            None => None,
+        };
+        if work.busy.insert(order) { Begun::Now(before) } else { Begun::Already }
     }
 
     fn spent(&self, name: Digest, fuel: u64) -> u64 {
@@ -172,22 +183,34 @@ impl Bench {
         *spent
     }
 
+    /// What could not be fetched may be there any moment: whoever wants it says when to look again.
     fn missing(&self, order: Digest, why: String) {
-        self.end(order, Err(Gap::Missing(why)));
+        self.end(order, Err(Gap::Missing(why)), None);
     }
 
-    fn end(&self, order: Digest, result: Result<(), Gap>) {
+    /// Notes how an order ended; `made` says when an attempt to make it did.
+    fn end(&self, order: Digest, result: Result<(), Gap>, made: Option<Instant>) {
         let mut work = self.work();
         work.busy.remove(&order);
         if work.failed.len() >= FAILED_MAX {
             work.failed.clear();
         }
-        match result {
-            Ok(()) => drop(work.failed.remove(&order)),
-            Err(failed) => drop(work.failed.insert(order, failed)),
+        let times = work.failed.remove(&order).map_or(0, |failure| failure.times);
+        if let Err(gap) = result {
+            let until = made.map(|made| made + pause(times));
+            work.failed.insert(order, Failure { gap, times: times + u32::from(made.is_some()), until });
         }
         if work.busy.is_empty() {
             self.idle.notify_all();
         }
     }
 }
+
+/// How long to leave alone what could not be made so many times before.
+fn pause(times: u32) -> Duration {
+    PAUSE.0.saturating_mul(1 << times.min(20)).min(PAUSE.1)
+}
+
+#[cfg(test)]
+#[path = "workshop_tests.rs"]
+mod tests;

@@ -59,8 +59,11 @@ fn all(library: &Library) -> Vec<String> {
 #[test]
 fn engines_built_otherwise_come_to_the_same() {
     let folder = tempfile::tempdir().unwrap();
-    let settings =
-        |cache: Option<&Path>| Settings { cache: cache.map(Path::to_owned), slots: NonZeroUsize::new(2).unwrap() };
+    let settings = |cache: Option<&Path>| Settings {
+        cache: cache.map(Path::to_owned),
+        slots: NonZeroUsize::new(2).unwrap(),
+        ..Settings::default()
+    };
     let usual = all(&Library::open(&settings(Some(folder.path()))).unwrap());
     let cached = all(&Library::open(&settings(Some(folder.path()))).unwrap());
     assert_eq!(usual, cached, "from the cache");

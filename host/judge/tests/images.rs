@@ -17,7 +17,8 @@ fn cache() -> PathBuf {
 fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| {
-        Library::open(&Settings { cache: Some(cache()), slots: NonZeroUsize::new(2).unwrap() }).unwrap()
+        Library::open(&Settings { cache: Some(cache()), slots: NonZeroUsize::new(2).unwrap(), ..Settings::default() })
+            .unwrap()
     })
 }
 

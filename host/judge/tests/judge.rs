@@ -25,7 +25,8 @@ impl Rig {
     fn new(cache: Option<&Path>) -> Rig {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
         let blobs = Arc::new(MemoryBlobs::default());
-        let settings = Settings { cache: cache.map(Path::to_owned), slots: NonZeroUsize::new(2).unwrap() };
+        let settings =
+            Settings { cache: cache.map(Path::to_owned), slots: NonZeroUsize::new(2).unwrap(), ..Settings::default() };
         let library = Library::open(&settings).unwrap();
         let validators = Validators::new(library, blobs.clone(), runtime.handle().clone());
         Rig { runtime, blobs, validators, state: State::default() }

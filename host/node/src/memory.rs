@@ -105,9 +105,9 @@ impl MemorySnapshots {
 }
 
 impl Snapshots for MemorySnapshots {
-    fn newest(&self, beyond: Place) -> Answer<'_, Result<Option<Snapshot>, Lost>> {
+    fn newest(&self, beyond: Place) -> Answer<'_, Result<Option<Box<Snapshot>>, Lost>> {
         let kept = locked(&self.0).clone().filter(|state| state.cursor > beyond.revision);
-        Box::pin(async move { Ok(kept.map(|state| Snapshot { state })) })
+        Box::pin(async move { Ok(kept.map(|state| Box::new(Snapshot { state }))) })
     }
 }
 

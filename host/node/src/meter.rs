@@ -1,12 +1,16 @@
 //! What the drive loop counts. Names and labels are documented in `docs/OPERATING.md`; a key is never a label.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
-use sluice_core::{Batch, Event, Lost, Outcome, PullError, Snapshot, Step};
+use sluice_core::{Batch, Event, Judged, Lost, Outcome, PullError, Revision, Snapshot, Step};
 use tracing::{info, warn};
 
 use crate::hub::wall_ms;
+
+/// Reasons remembered for changes that are held; at the limit all are said again. A node holds fewer changes.
+const UNTOLD_MAX: usize = 4096;
 
 /// Handles made once, so that counting costs an atomic addition.
 pub struct Meter {
@@ -19,6 +23,8 @@ pub struct Meter {
     store_faults: Counter,
     resyncs: Counter,
     is_away: bool,
+    /// How often validators could not tell about a change in these words.
+    untold: HashMap<(Revision, String), u64>,
 }
 
 impl Default for Meter {
@@ -33,6 +39,7 @@ impl Default for Meter {
             store_faults: counter!("sluice_faults_total", "kind" => "store"),
             resyncs: counter!("sluice_resyncs_total", "why" => "reconnect"),
             is_away: false,
+            untold: HashMap::new(),
         }
     }
 }
@@ -55,7 +62,7 @@ impl Meter {
             }
             Event::Restored(Err(lost)) => warn!(why = %lost.0, "no snapshot could be loaded"),
             Event::Restored(Ok(snapshot)) => {
-                if let Some(Snapshot { state }) = snapshot {
+                if let Some(Snapshot { state }) = snapshot.as_deref() {
                     info!(revision = %state.cursor, keys = state.len(), "snapshot loaded");
                 }
             }
@@ -69,13 +76,24 @@ impl Meter {
                 self.store_faults.increment(1);
                 tracing::error!(why = %lost.0, "batch not written, serving what is on disk");
             }
-            Event::Judged(answers) => answers.iter().for_each(|answer| {
-                if let Err((fault, why)) = &answer.result {
-                    counter!("sluice_faults_total", "kind" => fault.to_string()).increment(1);
-                    warn!(revision = %answer.revision, %fault, %why, "validators could not tell, holding the change");
-                }
-            }),
+            Event::Judged(answers) => answers.iter().for_each(|answer| self.judged(answer)),
             Event::Fetched { .. } | Event::Persisted { .. } | Event::Reported | Event::Tick | Event::Stop => (),
+        }
+    }
+
+    /// Says why a change is held when the words are new, and again at the second, fourth, eighth time.
+    fn judged(&mut self, answer: &Judged) {
+        let Err((fault, why)) = &answer.result else {
+            return self.untold.retain(|(revision, _), _| *revision != answer.revision);
+        };
+        counter!("sluice_faults_total", "kind" => fault.to_string()).increment(1);
+        if self.untold.len() >= UNTOLD_MAX {
+            self.untold.clear();
+        }
+        let times = self.untold.entry((answer.revision, why.clone())).or_default();
+        *times += 1;
+        if times.is_power_of_two() {
+            warn!(revision = %answer.revision, %fault, %why, times = *times, "validators could not tell, holding the change");
         }
     }
 

@@ -64,7 +64,7 @@ pub trait Blobs: Send + Sync {
 /// Whole states, stored for hosts that cannot or need not read all of the log.
 pub trait Snapshots: Send + Sync {
     /// The newest snapshot, every digest of it checked; none when there is none beyond a place.
-    fn newest(&self, beyond: Place) -> Answer<'_, Result<Option<Snapshot>, Lost>>;
+    fn newest(&self, beyond: Place) -> Answer<'_, Result<Option<Box<Snapshot>>, Lost>>;
 }
 
 /// Where a host says how far it is.

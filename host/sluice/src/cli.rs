@@ -117,6 +117,9 @@ pub enum Verb {
     Validator(Box<ValidatorVerb>),
     /// Look for what is wrong with Redis, the disk and this machine
     Doctor(Doctor),
+    /// What a host starts for each component it compiles: an order on stdin, code on stdout
+    #[command(hide = true)]
+    Compile,
     /// Print shell completions
     Completions {
         /// Which shell

@@ -2,6 +2,7 @@
 
 mod apply;
 mod check;
+mod compile;
 mod completions;
 mod delete;
 mod dev;
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> Result<Ended> {
         Verb::Show(args) => show::run(&context, &args),
         Verb::Validator(verb) => validator::run(&context, &verb),
         Verb::Doctor(args) => doctor::run(&context, &args),
+        Verb::Compile => compile::run(),
         Verb::Completions { shell } => completions::run(shell),
         Verb::Version => version::run(&context),
         Verb::Help { topic } => help::run(&topic),

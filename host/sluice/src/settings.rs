@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -39,6 +40,8 @@ pub struct Typed {
     labels: BTreeMap<String, String>,
     log: TypedLog,
     disk: TypedDisk,
+    compiler: TypedCompiler,
+    ceilings: TypedCeilings,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -58,6 +61,63 @@ struct TypedDisk {
     sync: Option<bool>,
 }
 
+/// What the process that compiles a validator may use. What it cannot do so is held on this host until it can.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TypedCompiler {
+    /// Bytes of memory. Defends what serves on the same machine.
+    memory_bytes: Option<u64>,
+    /// Seconds of processor time. Defends against a compiler that does not end.
+    cpu_s: Option<u64>,
+    /// Seconds by the clock. Defends against one that waits for ever.
+    time_s: Option<u64>,
+}
+
+impl TypedCompiler {
+    fn bounds(&self) -> Result<edges::Bounds, String> {
+        let most = edges::Bounds::default();
+        if let Some(name) = [("memory_bytes", self.memory_bytes), ("cpu_s", self.cpu_s), ("time_s", self.time_s)]
+            .iter()
+            .find_map(|(name, value)| (*value == Some(0)).then_some(name))
+        {
+            return Err(format!("compiler.{name} is 0: give at least 1, or leave it out"));
+        }
+        Ok(edges::Bounds {
+            memory_bytes: self.memory_bytes.unwrap_or(most.memory_bytes),
+            cpu: self.cpu_s.map_or(most.cpu, Duration::from_secs),
+            time: self.time_s.map_or(most.time, Duration::from_secs),
+        })
+    }
+}
+
+/// What a binding gets on this host at most. One that wants more is held here, for hosts must not differ in what they
+/// refuse.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TypedCeilings {
+    /// Units of fuel a call.
+    fuel: Option<u64>,
+    /// Bytes of memory a call. Defends this host's memory, together with the calls at a time.
+    memory_bytes: Option<u64>,
+    /// Milliseconds a call.
+    time_ms: Option<u64>,
+    /// Calls of one binding at a time.
+    concurrent_calls: Option<u64>,
+}
+
+impl TypedCeilings {
+    /// What is above the space's own limits changes nothing.
+    fn meant(&self) -> edges::Ceilings {
+        let most = edges::Ceilings::default();
+        edges::Ceilings {
+            fuel: self.fuel.unwrap_or(most.fuel),
+            memory_bytes: self.memory_bytes.unwrap_or(most.memory_bytes),
+            time_ms: self.time_ms.unwrap_or(most.time_ms),
+            concurrent_calls: self.concurrent_calls.unwrap_or(most.concurrent_calls),
+        }
+    }
+}
+
 /// The settings as meant.
 #[derive(Debug)]
 pub struct Settings {
@@ -73,6 +133,8 @@ pub struct Settings {
     pub log_level: String,
     pub log_form: LogForm,
     pub is_synced: bool,
+    pub compiler: edges::Bounds,
+    pub ceilings: edges::Ceilings,
 }
 
 impl Settings {
@@ -95,6 +157,8 @@ impl Settings {
             None => (None, Ok(())),
         };
         told(fault);
+        let compiler = typed.compiler.bounds();
+        told(compiler.clone().map(drop));
         let (publish_token, fault) = token(typed.publish_token_file.as_deref());
         told(fault);
         let log_form = match typed.log.form.as_deref() {
@@ -123,6 +187,8 @@ impl Settings {
             log_level: typed.log.level.unwrap_or_else(|| default_level.to_owned()),
             log_form,
             is_synced: typed.disk.sync.unwrap_or(true),
+            ceilings: typed.ceilings.meant(),
+            compiler: compiler.expect("bounds without a fault are there"),
         })
     }
 }
@@ -228,11 +294,14 @@ mod tests {
 
     #[test]
     fn a_file_says_what_it_means() {
-        let settings = load("id = \"edge-1\"\nlisten = \"0.0.0.0:80\"\n[labels]\nregion = \"eu\"\n").unwrap();
+        let settings =
+            load("id = \"edge-1\"\nlisten = \"0.0.0.0:80\"\n[labels]\nregion = \"eu\"\n[ceilings]\nfuel = 7\n")
+                .unwrap();
         assert_eq!((settings.id.as_str(), settings.space.as_str()), ("edge-1", "shop"));
         assert_eq!(settings.listen.to_string(), "0.0.0.0:80");
         assert_eq!(settings.labels["region"], "eu");
         assert!(settings.is_synced);
+        assert_eq!(settings.ceilings, edges::Ceilings { fuel: 7, ..edges::Ceilings::default() });
     }
 
     #[test]
@@ -243,7 +312,8 @@ mod tests {
 
     #[test]
     fn all_faults_are_told_at_once() {
-        let error = load("id = \"a b\"\nlisten = \"here\"\n[log]\nform = \"xml\"\n").unwrap_err().to_string();
-        assert!(error.starts_with("3 faults"), "{error}");
+        let faulty = "id = \"a b\"\nlisten = \"here\"\n[log]\nform = \"xml\"\n[compiler]\ncpu_s = 0\n";
+        let error = load(faulty).unwrap_err().to_string();
+        assert!(error.starts_with("4 faults"), "{error}");
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use metrics_exporter_prometheus::PrometheusHandle;
 use sluice_disk::DiskStore;
 use sluice_http::{Bearer, Drained, Serves, Surface};
-use sluice_judge::{Library, Validators};
+use sluice_judge::{Bounds, Child, Compiler, Library, Validators};
 use sluice_node::{Blobs, Host, Hub, Judge, Ports, Running};
 use sluice_redis::{Identity, Redis};
 use tokio::net::TcpListener;
@@ -40,7 +40,7 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
     let address = listener.local_addr()?;
     let (store, state) = open_store(settings)?;
     let redis = Arc::new(Redis::new(redis_settings(&settings.redis, &settings.space)?).map_err(usage)?);
-    let judge = Arc::new(judge(settings.cache.clone(), redis.clone())?);
+    let judge = Arc::new(hosts_judge(settings, redis.clone())?);
     let hub = Arc::new(Hub::new(state.clone()));
     let ports = Ports {
         log: redis.clone(),
@@ -155,12 +155,36 @@ pub fn redis(reach: &Reach) -> Result<Redis> {
 
 /// The judge of commands: the hosts' own, with a cache in the user's folder.
 pub fn local_judge(blobs: Arc<dyn Blobs>) -> Result<Arc<dyn Judge>> {
-    Ok(Arc::new(judge(settings::cache_folder().join("validators"), blobs)?.patient()))
+    let cache = settings::cache_folder().join("validators");
+    let bounds = sluice_judge::Settings { cache: Some(cache), ..sluice_judge::Settings::default() };
+    Ok(Arc::new(judge(&bounds, blobs)?.patient()))
 }
 
-fn judge(cache: std::path::PathBuf, blobs: Arc<dyn Blobs>) -> Result<Validators> {
-    let shown = cache.display().to_string();
-    let library = Library::open(&sluice_judge::Settings { cache: Some(cache), ..sluice_judge::Settings::default() });
-    let library = library.with_context(|| format!("cannot set up the validators, whose cache is {shown}"))?;
+fn hosts_judge(settings: &Settings, blobs: Arc<dyn Blobs>) -> Result<Validators> {
+    let bounds = sluice_judge::Settings {
+        cache: Some(settings.cache.clone()),
+        compiler: compiler(settings.compiler),
+        ceilings: settings.ceilings,
+        ..sluice_judge::Settings::default()
+    };
+    judge(&bounds, blobs)
+}
+
+fn judge(bounds: &sluice_judge::Settings, blobs: Arc<dyn Blobs>) -> Result<Validators> {
+    let library = Library::open(bounds).with_context(|| {
+        let shown = bounds.cache.as_deref().unwrap_or(std::path::Path::new("nowhere")).display();
+        format!("cannot set up the validators, whose cache is {shown}")
+    })?;
     Ok(Validators::new(library, blobs, tokio::runtime::Handle::current()))
+}
+
+/// A child of this very program. The link leads to the file that was started, also when an upgrade has put another in
+/// its place: a child of another build would make code that this one does not run.
+fn compiler(bounds: Bounds) -> Compiler {
+    Compiler::Child(Child { program: "/proc/self/exe".into(), args: vec!["compile".to_owned()], bounds })
+}
+
+/// The life of such a child.
+pub fn compile() -> Result<()> {
+    Ok(sluice_judge::compile(std::io::stdin().lock(), std::io::stdout().lock())?)
 }

@@ -17,6 +17,7 @@ pub struct Sluice {
     redis: String,
     space: String,
     cache: PathBuf,
+    program: Option<PathBuf>,
 }
 
 /// What a command printed and how it ended.
@@ -31,7 +32,7 @@ pub struct Ran {
 impl Sluice {
     /// For a space on a Redis; compiled validators are kept in `cache`.
     pub fn new(redis: &str, space: &str, cache: &Path) -> Sluice {
-        Sluice { redis: redis.to_owned(), space: space.to_owned(), cache: cache.to_owned() }
+        Sluice { redis: redis.to_owned(), space: space.to_owned(), cache: cache.to_owned(), program: None }
     }
 
     /// Where compiled validators are kept, by commands and by hosts.
@@ -41,7 +42,8 @@ impl Sluice {
 
     /// The command with its environment, for those who start it themselves.
     pub fn command(&self, args: &[&str]) -> Result<Command> {
-        let mut command = Command::new(binary()?);
+        let program = self.program.clone().map_or_else(binary, Ok)?;
+        let mut command = Command::new(program);
         command.args(args).env("SLUICE_REDIS", &self.redis).env("SLUICE_SPACE", &self.space);
         command.env("XDG_CACHE_HOME", &self.cache).env("USER", "tester").env_remove("SLUICE_HOST");
         command.env_remove("SLUICE_PUBLISH_TOKEN_FILE");
@@ -64,6 +66,11 @@ impl Sluice {
     /// The same space of another Redis, or the same Redis with other rights.
     pub fn over(&self, redis: &str) -> Sluice {
         Sluice { redis: redis.to_owned(), ..self.clone() }
+    }
+
+    /// The same, run by another file.
+    pub fn by(&self, program: &Path) -> Sluice {
+        Sluice { program: Some(program.to_owned()), ..self.clone() }
     }
 
     /// Runs a command to its end, with these bytes on its stdin.

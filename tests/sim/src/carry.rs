@@ -71,7 +71,7 @@ impl World {
         let found = self.log.snapshot().filter(|state| state.cursor > beyond.revision);
         let result = match self.weather.is_log_away(self.now) {
             true => Err(away()),
-            false => Ok(found.map(|state| Snapshot { state: state.clone() })),
+            false => Ok(found.map(|state| Box::new(Snapshot { state: state.clone() }))),
         };
         self.answer(host, Event::Restored(result));
     }

@@ -60,14 +60,14 @@ impl Restoring {
 }
 
 impl Node {
-    pub(super) fn on_restored(&mut self, now: Millis, result: Result<Option<Snapshot>, Lost>) {
+    pub(super) fn on_restored(&mut self, now: Millis, result: Result<Option<Box<Snapshot>>, Lost>) {
         if self.restoring.want == Want::Nothing || self.restoring.coming.is_some() || self.is_stopping {
             return;
         }
         let pause_ms = self.settings.pause_ms(self.restoring.waiter.failures);
         match result {
-            Ok(Some(Snapshot { state })) => match self.fits(&state) {
-                Ok(()) => self.restoring.coming = Some(state),
+            Ok(Some(snapshot)) => match self.fits(&snapshot.state) {
+                Ok(()) => self.restoring.coming = Some(snapshot.state),
                 Err(why) => {
                     self.restoring.waiter.rest(now + pause_ms);
                     self.note_source(now, Some(Lost(why)));

@@ -8,7 +8,10 @@ const LOG: &str = "log 1 put:a=1; log 2 put:b=1; log 3 put:a=2; log 4 put:c=1";
 #[test]
 fn a_new_host_begins_with_a_snapshot_and_goes_on_from_it_in_the_log() {
     let script = "restored 3; persisted 1: ok; values; pulled 3: 4; persisted 2: ok; values";
-    check_from_start(State::default(), &format!("{LOG}; {script}"), expect![[r#"
+    check_from_start(
+        State::default(),
+        &format!("{LOG}; {script}"),
+        expect![[r#"
           restore beyond 0
           report 0, 0 held
         > restored 3
@@ -28,7 +31,8 @@ fn a_new_host_begins_with_a_snapshot_and_goes_on_from_it_in_the_log() {
           a = 2
           b = 1
           c = 1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -58,7 +62,9 @@ fn a_new_host_reads_the_log_when_there_is_no_snapshot_and_waits_when_nobody_can_
 fn a_host_whose_log_was_trimmed_serves_on_until_a_snapshot_leads_on() {
     let script = "pulled 0: 1; judged 1: accept; persisted 1: ok; pulled 1: trimmed; restored none; values; deadline; \
                   at 50; tick; restored 3; persisted 2: lost; values; at 150; tick; persisted 2: ok; values; pulled 3: 4";
-    check(&format!("{LOG}; {script}"), expect![[r#"
+    check(
+        &format!("{LOG}; {script}"),
+        expect![[r#"
           pull 0
           report 0, 0 held
         > pulled 0: 1
@@ -96,13 +102,16 @@ fn a_host_whose_log_was_trimmed_serves_on_until_a_snapshot_leads_on() {
         > pulled 3: 4
           persist #3: 4 applied
           pull 4
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_snapshot_waits_until_what_was_folded_before_is_on_disk() {
     let script = "pulled 0: 1; judged 1: accept; pulled 1: trimmed; restored 3; pulled 1: 2 3; persisted 1: ok; served";
-    check(&format!("{LOG}; {script}"), expect![[r#"
+    check(
+        &format!("{LOG}; {script}"),
+        expect![[r#"
           pull 0
           report 0, 0 held
         > pulled 0: 1
@@ -120,14 +129,17 @@ fn a_snapshot_waits_until_what_was_folded_before_is_on_disk() {
           install #1
         > served
           served 1-0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_old_snapshot_is_none_and_one_that_lacks_most_is_not_taken() {
     let script =
         "pulled 0: 1 2; judged 1 2: accept; persisted 1: ok; pulled 2: trimmed; restored 2; restored 1; values";
-    check(&format!("{LOG}; {script}"), expect![[r#"
+    check(
+        &format!("{LOG}; {script}"),
+        expect![[r#"
           pull 0
           report 0, 0 held
         > pulled 0: 1 2
@@ -144,12 +156,16 @@ fn an_old_snapshot_is_none_and_one_that_lacks_most_is_not_taken() {
         > values
           a = 1
           b = 1
-    "#]]);
+    "#]],
+    );
     let many: String = (0..30).map(|n| format!(" put:k/{n}=1")).collect();
     let gone: String = (0..20).map(|n| format!(" del:k/{n}=")).collect();
     let log = format!("log 1{many}; log 2{gone} override=guard author=mei reason=meant; log 3 put:a=1");
     let script = "restored none; pulled 0: 1; persisted 1: ok; pulled 1: trimmed; restored 3; source";
-    check_from_start(State::default(), &format!("{log}; {script}"), expect![[r#"
+    check_from_start(
+        State::default(),
+        &format!("{log}; {script}"),
+        expect![[r#"
           restore beyond 0
           report 0, 0 held
         > restored none
@@ -164,13 +180,16 @@ fn an_old_snapshot_is_none_and_one_that_lacks_most_is_not_taken() {
         > restored 3
         > source
           Some(Trimmed) Some("the snapshot of 3-0 is not taken: it lacks 20 of 30 keys, more than 50 %; if it is meant, empty the data folder")
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_log_that_was_emptied_or_has_another_history_is_not_followed_and_no_snapshot_is_asked_for() {
     let begin = "pulled 0: 1; judged 1: accept; persisted 1: ok";
-    check(&format!("{LOG}; {begin}; pulled 1: reset; source; values; at 50; tick; pulled 1: 2; source"), expect![[r#"
+    check(
+        &format!("{LOG}; {begin}; pulled 1: reset; source; values; at 50; tick; pulled 1: 2; source"),
+        expect![[r#"
           pull 0
           report 0, 0 held
         > pulled 0: 1
@@ -193,8 +212,11 @@ fn a_log_that_was_emptied_or_has_another_history_is_not_followed_and_no_snapshot
           pull 2
         > source
           None None
-    "#]]);
-    check(&format!("{LOG}; {begin}; pulled 1: forked; source; restored 3; values"), expect![[r#"
+    "#]],
+    );
+    check(
+        &format!("{LOG}; {begin}; pulled 1: forked; source; restored 3; values"),
+        expect![[r#"
           pull 0
           report 0, 0 held
         > pulled 0: 1
@@ -210,5 +232,6 @@ fn a_log_that_was_emptied_or_has_another_history_is_not_followed_and_no_snapshot
         > restored 3
         > values
           a = 1
-    "#]]);
+    "#]],
+    );
 }

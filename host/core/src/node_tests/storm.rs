@@ -93,7 +93,7 @@ fn event((kind, number, answer, _): Toss, log: &[Arc<Entry>]) -> Event {
         10 => Event::Restored(match answer {
             0 => Err(Lost(String::new())),
             1 => Ok(None),
-            _ => Ok(Some(Snapshot { state: folded(&log[..after]) })),
+            _ => Ok(Some(Box::new(Snapshot { state: folded(&log[..after]) }))),
         }),
         11 => Event::Reported,
         _ => Event::Tick,

@@ -152,7 +152,7 @@ impl Table {
         String::new()
     }
 
-    fn restored(&self, answer: &str) -> Result<Option<Snapshot>, Lost> {
+    fn restored(&self, answer: &str) -> Result<Option<Box<Snapshot>>, Lost> {
         match answer {
             "lost" => Err(Lost("away".to_owned())),
             "none" => Ok(None),
@@ -160,7 +160,7 @@ impl Table {
                 let mut state = State::default();
                 let entries = self.log.range(..=number(until)).map(|(_, entry)| entry);
                 entries.for_each(|entry| drop(fold::fold(&mut state, entry, |_, _| Verdict::accept())));
-                Ok(Some(Snapshot { state }))
+                Ok(Some(Box::new(Snapshot { state })))
             }
         }
     }

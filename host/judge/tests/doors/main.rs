@@ -15,7 +15,7 @@ fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("validators");
-        Library::open(&Settings { cache: Some(cache), slots: NonZeroUsize::MIN }).unwrap()
+        Library::open(&Settings { cache: Some(cache), slots: NonZeroUsize::MIN, ..Settings::default() }).unwrap()
     })
 }
 

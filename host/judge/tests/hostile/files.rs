@@ -102,7 +102,7 @@ fn heavy(functions: u32, locals: &[(u32, ValType)], write: impl Fn(&mut Function
 /// What compiling takes, of components that are no validators for another reason than their weight.
 #[track_caller]
 fn compiles(name: &str, component: &[u8]) {
-    let fresh = Library::open(&Settings { cache: None, slots: NonZeroUsize::MIN }).unwrap();
+    let fresh = Library::open(&Settings { cache: None, slots: NonZeroUsize::MIN, ..Settings::default() }).unwrap();
     let inspection = fresh.inspect(component);
     println!("{name}: {} KiB compiled in {:?}", component.len() >> 10, inspection.compile_time);
     assert_eq!(inspection.refusal.unwrap(), "exports nothing, and not sluice:validator/validator@1.0.0");

@@ -21,7 +21,9 @@ const WAIT: Duration = Duration::from_secs(60);
 async fn readers_of_a_host_are_served_whatever_its_validators_do() {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("validators");
     let slots = NonZeroUsize::new(4).unwrap();
-    let library = Library::open(&sluice_judge::Settings { cache: Some(cache), slots }).unwrap();
+    let library =
+        Library::open(&sluice_judge::Settings { cache: Some(cache), slots, ..sluice_judge::Settings::default() })
+            .unwrap();
     let (log, blobs, runtime) =
         (Arc::<MemoryLog>::default(), Arc::<MemoryBlobs>::default(), tokio::runtime::Handle::current());
     let judge = Arc::new(Validators::new(library, blobs.clone(), runtime.clone()));

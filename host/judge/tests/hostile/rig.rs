@@ -23,7 +23,8 @@ fn cache() -> PathBuf {
 pub fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| {
-        Library::open(&Settings { cache: Some(cache()), slots: NonZeroUsize::new(4).unwrap() }).unwrap()
+        Library::open(&Settings { cache: Some(cache()), slots: NonZeroUsize::new(4).unwrap(), ..Settings::default() })
+            .unwrap()
     })
 }
 

@@ -17,6 +17,7 @@ use crate::exit::{Ended, usage};
 use crate::settings::Settings;
 use crate::space::Context;
 use crate::telemetry::{self, LogForm};
+use crate::wiring::edges::{Bounds, Ceilings};
 use crate::wiring::{self, Wired};
 
 /// Pause between two looks whether the new Redis answers.
@@ -106,6 +107,8 @@ fn settings(reach: &Reach, folder: &Path, number: u16) -> Settings {
         log_level: String::new(),
         log_form: LogForm::Text,
         is_synced: true,
+        compiler: Bounds::default(),
+        ceilings: Ceilings::default(),
     }
 }
 

@@ -4,8 +4,8 @@ use anyhow::{Context, Result};
 
 pub use sluice_artifacts::{ALL as BUILT_IN, kit};
 pub use sluice_judge::{
-    Binding, COMPONENT_BYTES_MAX, Candidate, Cost, Description, Glob, Journal, Level, Library, Limits,
-    Settings as LibrarySettings, Trial, wrapped,
+    Binding, Bounds, COMPONENT_BYTES_MAX, Candidate, Ceilings, Cost, Description, Glob, Journal, Level, Library,
+    Limits, Settings as LibrarySettings, Trial, wrapped,
 };
 pub use sluice_redis::{HostId, HostReport, Redis, Right, Seen, ServerFacts, Space, StreamFacts};
 

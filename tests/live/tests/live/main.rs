@@ -4,6 +4,8 @@
 //! most of the time a test takes to build is the time to link it.
 
 mod authors;
+mod ceilings;
+mod compilers;
 mod dev;
 mod fields;
 mod http_streams;

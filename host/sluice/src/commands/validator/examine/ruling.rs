@@ -80,7 +80,9 @@ impl Ruling {
             Decision::Trap(why) if why.contains("out of bounds memory") || why.contains("call stack") => {
                 Some("the stack is small: if the rule recurses, build it with --stack-bytes 1048576")
             }
-            Decision::Trap(_) => Some("where it was is shown with -v; cargo test judges the case natively"),
+            Decision::Trap(_) => {
+                Some("where it was is shown with -v; the rule's own tests judge the same change natively")
+            }
             Decision::Fault(_) => Some("this machine is at fault: try again, or with a higher --time-ms"),
         };
         self.decision.why().into_iter().chain(remedy).map(str::to_owned).collect()
