@@ -61,6 +61,8 @@ struct Slots {
 struct Count {
     free: usize,
     most: usize,
+    /// Calls that wait for room. Waking is a system call even if nobody waits.
+    waiting: usize,
     closed: bool,
 }
 
@@ -68,7 +70,7 @@ impl Machine {
     /// `slots` calls at the same time; further ones wait.
     pub(crate) fn new(slots: NonZeroUsize, build: Build) -> Result<Machine> {
         let engine = Engine::new(&config(slots.get() as u32, build)?)?;
-        let count = Count { free: slots.get(), most: slots.get(), closed: false };
+        let count = Count { free: slots.get(), most: slots.get(), waiting: 0, closed: false };
         let slots = Arc::new(Slots { count: Mutex::new(count), freed: Condvar::new(), closing: Condvar::new() });
         let (clock, ticking) = (engine.weak(), slots.clone());
         thread::Builder::new().name("sluice-tick".into()).spawn(move || {
@@ -91,7 +93,9 @@ impl Machine {
     pub(crate) fn slot(&self) -> Slot<'_> {
         let mut count = self.slots.count();
         while count.free == 0 {
+            count.waiting += 1;
             count = self.slots.freed.wait(count).expect("nothing panics while it holds this lock");
+            count.waiting -= 1;
         }
         count.free -= 1;
         Slot(&self.slots)
@@ -126,8 +130,13 @@ impl Count {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        self.0.count().free += 1;
-        self.0.freed.notify_one();
+        let mut count = self.0.count();
+        count.free += 1;
+        let is_awaited = count.waiting > 0;
+        drop(count);
+        if is_awaited {
+            self.0.freed.notify_one();
+        }
     }
 }
 
@@ -200,4 +209,25 @@ fn config(slots: u32, build: Build) -> Result<Config> {
         .concurrency_support(false)
         .generate_address_map(false);
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_for_room_gets_it() {
+        let machine = Machine::new(NonZeroUsize::MIN, Build::OnDemand).unwrap();
+        let held = machine.slot();
+        thread::scope(|scope| {
+            let waiters: Vec<_> = (0..3).map(|_| scope.spawn(|| drop(machine.slot()))).collect();
+            while machine.slots.count().waiting < 3 {
+                thread::yield_now();
+            }
+            drop(held);
+            waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+        });
+        assert!(machine.slots.count().is_idle());
+        assert_eq!(machine.slots.count().waiting, 0);
+    }
 }

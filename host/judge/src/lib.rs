@@ -24,6 +24,7 @@ mod key;
 mod library;
 mod meter;
 mod run;
+mod sealed;
 mod shelf;
 mod sight;
 mod trial;

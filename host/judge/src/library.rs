@@ -215,7 +215,7 @@ impl Library {
     fn shelved(&self, digest: Digest) -> Option<Component> {
         let code = self.shelf.as_ref()?.take(digest)?;
         // SAFETY: the shelf gives only what this very engine put there, digest checked.
-        let component = unsafe { Component::deserialize(&self.machine.engine, &*code) };
+        let component = unsafe { code.component(&self.machine.engine) };
         component.map_err(|error| tracing::warn!(%digest, %error, "compiled component not usable")).ok()
     }
 

@@ -6,8 +6,7 @@
 //! good as empty, and so is a file that somebody wrote who cannot read the key. Both are compiled again.
 
 use std::fs;
-use std::io;
-use std::ops::Deref;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use wasmtime::Engine;
 
 use crate::engine::fingerprint;
 use crate::key;
+use crate::sealed::Sealed;
 
 /// Begins every file and says how it is laid out: this, 32 bytes of digest, the code.
 const MAGIC: &[u8; 16] = b"sluice cwasm v2\n";
@@ -23,17 +23,6 @@ const HEAD: usize = 16 + 32;
 /// What nobody has written to for this long, and no version of ours reads, is cleared away. Younger files
 /// may be another process's, which shares the folder and is just writing or still runs the other version.
 const LEFT_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// A file that was found whole.
-pub(crate) struct Code(Vec<u8>);
-
-impl Deref for Code {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.0[HEAD..]
-    }
-}
 
 /// A folder of compiled components.
 pub(crate) struct Shelf {
@@ -60,17 +49,29 @@ impl Shelf {
     }
 
     /// The compiled component, if it lies here undamaged.
-    pub(crate) fn take(&self, component: Digest) -> Option<Code> {
-        let bytes = fs::read(self.path(component)).ok()?;
-        let (head, code) = bytes.split_at_checked(HEAD)?;
-        let (magic, seal) = head.split_first_chunk::<16>()?;
-        // Compared as hashes, which takes as long wherever the first difference is.
-        let is_ours = blake3::Hash::from_slice(seal).is_ok_and(|seal| Some(seal) == self.seal(component, code));
-        if magic != MAGIC || !is_ours {
-            tracing::warn!(%component, "compiled component on disk is damaged, or not by this host: compiling it again");
-            return None;
+    pub(crate) fn take(&self, component: Digest) -> Option<Sealed> {
+        let mut file = fs::File::open(self.path(component)).ok()?;
+        let found = self.checked(component, &mut file);
+        if !matches!(found, Ok(Some(_))) {
+            let error = found.as_ref().err();
+            tracing::warn!(%component, ?error, "compiled component on disk is damaged, or not by this host: compiling it again");
         }
-        Some(Code(bytes))
+        found.ok().flatten()
+    }
+
+    /// The code in a file; none if it is not what this host put there.
+    fn checked(&self, component: Digest, file: &mut fs::File) -> io::Result<Option<Sealed>> {
+        let mut head = [0; HEAD];
+        file.read_exact(&mut head)?;
+        let (magic, seal) = head.split_at(MAGIC.len());
+        let (Ok(seal), Some(mut hasher)) = (blake3::Hash::from_slice(seal), self.hasher(component)) else {
+            return Ok(None);
+        };
+        // Sealed first and hashed then: what is hashed is what will be run.
+        let code = Sealed::copy(file)?;
+        code.hash(&mut hasher)?;
+        // Compared as hashes, which takes as long wherever the first difference is.
+        Ok((magic == MAGIC && seal == hasher.finalize()).then_some(code))
     }
 
     /// The secret of this host, if there is one.
@@ -93,7 +94,8 @@ impl Shelf {
 
     /// Puts a compiled component here. A crash leaves the old file, or none.
     pub(crate) fn put(&self, component: Digest, code: &[u8]) -> io::Result<()> {
-        let Some(seal) = self.seal(component, code) else { return Ok(()) };
+        let Some(mut hasher) = self.hasher(component) else { return Ok(()) };
+        let seal = hasher.update(code).finalize();
         let path = self.path(component);
         let fresh = path.with_extension(format!("tmp{}", std::process::id()));
         let mut bytes = Vec::with_capacity(HEAD + code.len());
@@ -108,10 +110,11 @@ impl Shelf {
         self.folder.join(format!("{component}-{:016x}.cwasm", self.engine))
     }
 
-    fn seal(&self, component: Digest, code: &[u8]) -> Option<blake3::Hash> {
+    /// What the code of a component is sealed with, but for the code.
+    fn hasher(&self, component: Digest) -> Option<blake3::Hasher> {
         let mut hasher = blake3::Hasher::new_keyed(self.key.as_ref()?);
-        hasher.update(&component.0).update(&self.engine.to_be_bytes()).update(code);
-        Some(hasher.finalize())
+        hasher.update(&component.0).update(&self.engine.to_be_bytes());
+        Some(hasher)
     }
 
     fn clear_foreign(&self) -> io::Result<()> {
@@ -144,13 +147,23 @@ fn own(_: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    /// Whether exactly this is taken.
+    fn is_taken(shelf: &Shelf, component: Digest, code: &[u8]) -> bool {
+        let hash = |sealed: Sealed| {
+            let mut hasher = blake3::Hasher::new();
+            sealed.hash(&mut hasher).unwrap();
+            hasher.finalize()
+        };
+        shelf.take(component).map(hash) == Some(blake3::hash(code))
+    }
+
     #[test]
     fn code_is_taken_back_only_if_nothing_about_it_changed() {
         let folder = tempfile::tempdir().unwrap();
         let shelf = Shelf::open(folder.path(), &Engine::default()).unwrap();
         let (one, two) = (Digest::of(b"one"), Digest::of(b"two"));
         shelf.put(one, b"native code").unwrap();
-        assert_eq!(&*shelf.take(one).unwrap(), b"native code");
+        assert!(is_taken(&shelf, one, b"native code"));
         assert!(shelf.take(two).is_none());
 
         fs::copy(shelf.path(one), shelf.path(two)).unwrap();
@@ -171,7 +184,7 @@ mod tests {
         theirs.put(component, b"evil code").unwrap();
         fs::copy(theirs.path(component), ours.path(component)).unwrap();
         assert!(ours.take(component).is_none());
-        assert_eq!(&*open(&there).take(component).unwrap(), b"evil code", "its own key outlives a restart");
+        assert!(is_taken(&open(&there), component, b"evil code"), "its own key outlives a restart");
     }
 
     #[test]

@@ -93,7 +93,7 @@ async fn drain_ours(redis: &Redis) -> Result<()> {
 
 /// The part of it that no client can save: decoding and hashing, over one entry again and again.
 async fn decode(redis: &Redis) -> Result<()> {
-    let entries = redis.read(Revision::ZERO, 1).await.map_err(|error| anyhow::anyhow!(error.lost().0))?;
+    let entries = redis.read(Revision::ZERO, 1).await.map_err(|error| anyhow::anyhow!(error.0))?;
     for _ in 0..ENTRIES {
         std::hint::black_box(Entry::read(entries[0].revision, entries[0].fields.clone()));
     }
@@ -128,7 +128,7 @@ async fn drain_maps(raw: &mut redis::aio::MultiplexedConnection, log: &str) -> R
 }
 
 async fn trips(redis: &Redis) -> Result<String> {
-    let mut after = redis.tip().await.map_err(|error| anyhow::anyhow!(error.lost().0))?.unwrap_or_default();
+    let mut after = redis.tip().await.map_err(|error| anyhow::anyhow!(error.0))?.unwrap_or_default();
     let (told, mut came) = tokio::sync::mpsc::channel(1);
     let reader = redis.clone();
     let reading = tokio::spawn(async move {
