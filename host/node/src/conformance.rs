@@ -95,8 +95,11 @@ pub fn store(mut open: impl FnMut() -> (Box<dyn Store>, State)) {
     drop(store);
     let (store, found) = open();
     same(&found, &state);
-    let (third, _) = batch(1, found, 60..61);
+    let (third, state) = batch(1, found, 60..61);
     store.persist(&third).expect("numbers start over with the process");
+    drop(store);
+    let (store, found) = open();
+    same(&found, &state);
     let (_, far) = batch(0, State::default(), 0..90);
     let snapshot = Batch { number: 2, steps: Vec::new(), state: far.clone(), is_restored: true };
     store.persist(&snapshot).expect("a state that follows from nothing takes the place of all");
