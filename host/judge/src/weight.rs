@@ -23,6 +23,10 @@ use crate::weight::flow::flow;
 const FUNCTIONS_MAX: u64 = 60_000;
 /// Bytes of one function; Python's main loop has two fifths of this.
 const BODY_BYTES_MAX: u64 = 1 << 20;
+/// From so many bytes on a function is large: a byte of one takes up to four times as long as in small ones, 7 us.
+const LARGE_BYTES: u64 = 64 << 10;
+/// Bytes of all large functions together: 30 s.
+const LARGE_ALL_MAX: u64 = 4 << 20;
 /// Blocks times variables (parameters and locals) in one function: two or three seconds, and some 70 bytes of memory
 /// each. A branch that may not be taken is a block too, and a call through a table two. Python's main loop is half.
 const TANGLE_MAX: u64 = 2_000_000;
@@ -56,6 +60,7 @@ const SEGMENTS_MAX: u64 = 20_000;
 struct Weight {
     functions: u64,
     largest: u64,
+    large_all: u64,
     tangle: u64,
     tangles: u64,
     carried: u64,
@@ -99,6 +104,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), Unfit> {
     };
     too_much("functions", weight.functions, FUNCTIONS_MAX)?;
     too_much("bytes in one function", weight.largest, BODY_BYTES_MAX)?;
+    too_much("bytes in functions of 64 KiB and more", weight.large_all, LARGE_ALL_MAX)?;
     too_much("blocks times variables in one function", weight.tangle, TANGLE_MAX)?;
     too_much("blocks times variables in its functions", weight.tangles, TANGLES_MAX)?;
     too_much("values carried in one function", weight.carried, CARRIED_MAX)?;
@@ -215,7 +221,9 @@ impl Weight {
 
     fn add(&mut self, body: &FunctionBody<'_>, module: &Module) {
         self.functions += 1;
-        self.largest = self.largest.max(span(&body.range()));
+        let bytes = span(&body.range());
+        self.largest = self.largest.max(bytes);
+        self.large_all += if bytes < LARGE_BYTES { 0 } else { bytes };
         let own = module.function(module.next as u32);
         let variables = own.parameters + locals(body);
         let flow = flow(body, module, own);
@@ -281,6 +289,8 @@ mod tests {
         refused(&bomb(1, 1000, 1000, 5000), "10095000 blocks times variables in one function");
         refused(&bomb(1, 0, 0, 40_000), "6240000 blocks times variables in one function");
         refused(&bomb(1, 0, 0, 400_000), "bytes in one function: at most 1048576");
+        let large = weigh(&bomb(3, 0, 0, 30_000)).large_all;
+        assert_eq!((large, weigh(&bomb(3, 0, 0, 20_000)).large_all), (3 * 90_004, 0));
     }
 
     /// A component with one module, of one function with so many parameters, results and variables.
