@@ -13,6 +13,8 @@ use crate::settings::Settings;
 /// The configuration of a whole fleet is nobody else's business.
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
+/// Highest number of a file: far beyond what a disk lives to see, and with room for the next.
+const NUMBER_MAX: u64 = u64::MAX >> 1;
 
 /// A folder that belongs to this process for as long as this lives.
 pub struct Folder {
@@ -172,7 +174,7 @@ fn parsed(stem: &str) -> Option<(Kind, u64)> {
         _ => return None,
     };
     let number = number.parse().ok()?;
-    (name(kind, number) == stem).then_some((kind, number))
+    (name(kind, number) == stem && number <= NUMBER_MAX).then_some((kind, number))
 }
 
 fn read_pid(lock: &mut File) -> Option<u32> {

@@ -2,6 +2,7 @@
 
 mod bodies;
 
+use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -90,5 +91,26 @@ proptest! {
     #[test]
     fn any_settings_are_taken_or_refused(settings in settings()) {
         bodies::settings(library(), &settings);
+    }
+}
+
+type Body = fn(&[u8]);
+
+/// What a fuzzer found worth keeping.
+#[test]
+fn what_was_found_before_holds() {
+    let doors: [(&str, Body); 3] = [
+        ("component_bytes", |bytes| bodies::component_bytes(library(), bytes)),
+        ("returned_values", |answer| bodies::returned_values(library(), answer)),
+        ("settings", |text| std::str::from_utf8(text).into_iter().for_each(|text| bodies::settings(library(), text))),
+    ];
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus");
+    for (door, body) in doors {
+        let files: Vec<_> = fs::read_dir(corpus.join(door)).unwrap().map(|file| file.unwrap().path()).collect();
+        assert!(!files.is_empty());
+        for file in files {
+            println!("{}", file.display());
+            body(&fs::read(file).unwrap());
+        }
     }
 }

@@ -42,7 +42,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // What the live tests know of a host they know as everybody does: by its command line and its HTTP.
     ("sluice-live", &["sluice-core", "sluice-artifacts"]),
     ("sluice-house", &[]),
-    ("sluice-fuzz", &["sluice-core", "sluice-judge", "sluice-artifacts"]),
+    ("sluice-fuzz", &["sluice-core", "sluice-node", "sluice-judge", "sluice-disk", "sluice-artifacts"]),
     (
         "sluice-benches",
         &[

@@ -1,0 +1,11 @@
+//! Any bytes as a binding document.
+#![no_main]
+
+// Each target uses one of them.
+#[allow(dead_code)]
+#[path = "../../../host/core/tests/doors/bodies.rs"]
+mod bodies;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &[u8]| bodies::binding(text));
