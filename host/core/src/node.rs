@@ -22,6 +22,7 @@ mod advance;
 mod remarks;
 mod restore;
 mod settings;
+mod source;
 mod standing;
 mod waiter;
 mod writing;
@@ -33,7 +34,7 @@ use bytes::Bytes;
 
 use crate::change::BlobRef;
 use crate::digest::Digest;
-use crate::effect::{Effect, Event, Judged, Lost, Millis, Place, PullError, Rift, Step};
+use crate::effect::{Effect, Event, Judged, Lost, Millis, Rift, Step};
 use crate::entry::Entry;
 use crate::revision::Revision;
 use crate::state::State;
@@ -179,36 +180,6 @@ impl Node {
         self.alarms
     }
 
-    fn on_pulled(&mut self, now: Millis, after: Revision, result: Result<Vec<Arc<Entry>>, PullError>) {
-        // A late or doubled answer: what it holds has been taken, or is being pulled again.
-        if after != self.newest().revision || self.is_stopping {
-            return;
-        }
-        match result {
-            Ok(entries) => {
-                self.pull = Waiter::default();
-                self.note_source(now, None);
-                self.note_rift(now, None);
-                for entry in entries {
-                    if entry.revision > self.newest().revision {
-                        self.line_bytes += entry.bytes();
-                        self.line.push_back(Waiting::new(entry));
-                    }
-                }
-            }
-            Err(error) => {
-                let pause_ms = self.settings.pause_ms(self.pull.failures);
-                self.pull.rest(now + pause_ms);
-                self.note_source(now, Some(error.lost()));
-                match error {
-                    // Out of reach it is what it was when last seen.
-                    PullError::Away(_) => (),
-                    PullError::Apart(apart) => self.note_rift(now, Some(apart.rift)),
-                }
-            }
-        }
-    }
-
     fn on_fetched(&mut self, now: Millis, blob: BlobRef, result: Result<Bytes, Lost>) {
         let checked = result.map_err(|lost| lost.0).and_then(|bytes| {
             let is_right = bytes.len() as u64 == blob.length && Digest::of(&bytes) == blob.digest;
@@ -280,31 +251,6 @@ impl Node {
                 self.batch = Writing::Resting { batch, until, failures: failures.saturating_add(1) };
                 self.alarm(now);
             }
-        }
-    }
-
-    /// The newest entry taken from the log.
-    fn newest(&self) -> Place {
-        let index = Some(self.state.index + self.line.len() as u64);
-        let last = self.line.back().map(|waiting| &waiting.entry);
-        last.map_or_else(
-            || self.state.place(),
-            |entry| Place { revision: entry.revision, index, entry: Some(entry.digest) },
-        )
-    }
-
-    fn note_rift(&mut self, now: Millis, rift: Option<Rift>) {
-        if std::mem::replace(&mut self.rift, rift) != rift {
-            self.restoring.turn(rift);
-            self.alarm(now);
-        }
-    }
-
-    fn note_source(&mut self, now: Millis, source: Option<Lost>) {
-        let has_changed = self.source.is_some() != source.is_some();
-        self.source = source;
-        if has_changed {
-            self.alarm(now);
         }
     }
 

@@ -19,6 +19,15 @@ pub struct Revision {
 impl Revision {
     /// Before every entry; as a base it means "the key must be absent".
     pub const ZERO: Revision = Revision { ms: 0, seq: 0 };
+
+    /// The one just before it; the first has none, and is its own.
+    pub fn before(self) -> Revision {
+        match (self.ms, self.seq) {
+            (0, 0) => self,
+            (ms, 0) => Revision { ms: ms - 1, seq: u64::MAX },
+            (ms, seq) => Revision { ms, seq: seq - 1 },
+        }
+    }
 }
 
 impl fmt::Display for Revision {

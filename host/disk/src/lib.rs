@@ -31,6 +31,7 @@ mod store;
 mod verdicts;
 
 pub use error::OpenError;
+pub use recover::verify;
 pub use report::{Damage, OpenReport};
 pub use settings::Settings;
-pub use store::{DiskStore, Opened, verify};
+pub use store::{DiskStore, Opened};

@@ -52,6 +52,15 @@ pub fn recover(folder: &Path, space: &str) -> Result<Recovered, OpenError> {
     Ok(found)
 }
 
+/// Reads a folder without changing or locking it. While a host is running on it, the newest record may
+/// be reported as a write that did not finish.
+///
+/// # Errors
+/// It cannot be read; it is of another space or a newer version.
+pub fn verify(folder: &Path, space: &str) -> Result<(State, OpenReport), OpenError> {
+    recover(folder, space).map(|found| (found.state, found.report))
+}
+
 impl Recovered {
     fn heads(&mut self, folder: &Path, space: &str, kind: Kind, numbers: &[u64]) -> Result<Vec<Headed>, OpenError> {
         let mut good = Vec::new();

@@ -1,5 +1,7 @@
 //! The store: one log that takes batches, and an image of them now and then.
 
+mod restored;
+
 use std::fs::OpenOptions;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -127,31 +129,6 @@ impl DiskStore {
         Ok(())
     }
 
-    /// Puts a state in the place of all there is, as an image of its own. What was there stays as the generation before.
-    fn replace(&self, inner: &mut Inner, batch: &Batch) -> Result<(), Lost> {
-        if inner.last == Some(Written::of(batch)) || inner.position.is_of(&batch.state) {
-            return Ok(());
-        }
-        if let Some(image) = inner.image.take() {
-            drop(image.join());
-        }
-        let Shared { folder, space, settings, is_closing, .. } = &*self.shared;
-        let (number, start) = (inner.log.number + 1, inner.position.moved(&batch.state));
-        let path = folder.file(Kind::Image, number);
-        let head = Head { space: space.clone(), start };
-        let sync = settings.sync;
-        let made = folder.create(&path, sync, |file| image::write(file, &head, &batch.state, sync, is_closing));
-        let (_, bytes) = made.map_err(|error| lost(&path, "write", &error))?;
-        let made = create_log(folder, space, settings, number, start);
-        inner.log = made.map_err(|error| lost(&folder.file(Kind::Log, number), "create", &error))?;
-        (inner.position, inner.last, inner.grown) = (start, Some(Written::of(batch)), 0);
-        self.shared.image_bytes.store(bytes, Ordering::Relaxed);
-        if let Err(error) = folder.clear(number) {
-            warn!(%error, "old files not removed");
-        }
-        Ok(())
-    }
-
     /// Begins an image in the background, of the state the log now ends with.
     fn begin_image(&self, inner: &mut Inner, state: &State) {
         if inner.image.as_ref().is_some_and(|image| !image.is_finished()) {
@@ -263,15 +240,6 @@ impl Shared {
             warn!(%error, "old files not removed");
         }
     }
-}
-
-/// Reads a folder without changing or locking it. While a host is running on it, the newest record may
-/// be reported as a write that did not finish.
-///
-/// # Errors
-/// It cannot be read; it is of another space or a newer version.
-pub fn verify(folder: &Path, space: &str) -> Result<(State, OpenReport), OpenError> {
-    recover(folder, space).map(|found| (found.state, found.report))
 }
 
 /// Sets aside what is damaged and removes what was never finished.

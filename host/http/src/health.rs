@@ -14,8 +14,9 @@ use crate::problem::Problem;
 use crate::process;
 use crate::surface::Surface;
 
-/// What the source of changes can be: not heard of since the start, answering, or out of reach.
-const SOURCE_STATES: [&str; 3] = ["starting", "ok", "away"];
+/// What the source of changes can be: not heard of since the start, answering, out of reach, or not the one that was
+/// followed so far.
+const SOURCE_STATES: [&str; 6] = ["starting", "ok", "away", "reset", "trimmed", "forked"];
 
 /// `/livez`: it answers, so it lives.
 pub fn live() -> Answer {
@@ -51,10 +52,12 @@ pub fn metrics(surface: &Surface) -> Answer {
 }
 
 fn source_state(surface: &Surface) -> &'static str {
-    match (&surface.hub.standing().source, surface.hub.fresh_ms()) {
-        (Some(_), _) => "away",
-        (None, 0) => "starting",
-        (None, _) => "ok",
+    let standing = surface.hub.standing();
+    match (standing.rift, &standing.source, surface.hub.fresh_ms()) {
+        (Some(rift), _, _) => rift.as_str(),
+        (None, Some(_), _) => "away",
+        (None, None, 0) => "starting",
+        (None, None, _) => "ok",
     }
 }
 

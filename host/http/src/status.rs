@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
-use sluice_core::{Held, Key, Lost};
+use sluice_core::{Held, Key, Lost, Rift};
 
 use crate::answer::{self, API_VERSION};
 use crate::door::Answer;
@@ -13,9 +13,9 @@ use crate::surface::Surface;
 pub fn status(surface: &Surface) -> Answer {
     let (view, standing) = (surface.hub.view(), surface.hub.standing());
     let (state, identity) = (&view.state, &surface.identity);
-    let reach = |lost: &Option<Lost>| match lost {
+    let reach = |lost: &Option<Lost>, state: &str| match lost {
         None => json!({ "state": "ok" }),
-        Some(Lost(why)) => json!({ "state": "away", "why": why }),
+        Some(Lost(why)) => json!({ "state": state, "why": why }),
     };
     let document = json!({
         "apiVersion": API_VERSION,
@@ -31,8 +31,8 @@ pub fn status(surface: &Surface) -> Answer {
         "ageMs": surface.age_ms(&view),
         "installedMs": view.installed_ms,
         "draining": surface.is_draining(),
-        "source": reach(&standing.source),
-        "store": reach(&standing.store),
+        "source": reach(&standing.source, standing.rift.map_or("away", Rift::as_str)),
+        "store": reach(&standing.store, "away"),
         "held": standing.held.iter().map(held).collect::<Vec<Value>>(),
         "refused": state.refused.len(),
     });

@@ -18,6 +18,7 @@ mod facts;
 mod log;
 mod names;
 mod pace;
+mod probe;
 mod report;
 mod reporter;
 mod resp;

@@ -9,11 +9,13 @@ use sluice_node::ports::{Answer, AppendError, Log};
 
 use crate::Redis;
 use crate::pace::Pace;
+use crate::probe;
+use crate::tail::Unpulled;
 use crate::trouble::{Kind, Trouble};
 
 impl Log for Redis {
     fn pull(&self, after: Place) -> Answer<'_, Result<Vec<Arc<Entry>>, PullError>> {
-        Box::pin(self.inner.tail.pull(after))
+        Box::pin(self.pull_behind(after))
     }
 
     /// Never sent twice: only the publisher knows whether its entry carries a token.
@@ -36,6 +38,32 @@ impl Log for Redis {
 }
 
 impl Redis {
+    async fn pull_behind(&self, place: Place) -> Result<Vec<Arc<Entry>>, PullError> {
+        match self.inner.tail.pull(place).await {
+            Ok(entries) if place.index == Some(0) => {
+                let log = self.stream().await.map_err(PullError::Away)?;
+                probe::missing(log.as_ref()).map_or(Ok(entries), |apart| Err(PullError::Apart(apart)))
+            }
+            Ok(entries) => Ok(entries),
+            Err(Unpulled::Away(lost)) => Err(PullError::Away(lost)),
+            Err(Unpulled::Odd(odd)) => {
+                let log = self.stream().await.map_err(PullError::Away)?;
+                match probe::rift(&place, &odd, log.as_ref()) {
+                    Some(apart) => Err(PullError::Apart(apart)),
+                    // Nothing is left to compare with, and nothing is missing.
+                    None => {
+                        self.inner.tail.pull(Place { entry: None, ..place }).await.map_err(|unpulled| match unpulled {
+                            Unpulled::Away(lost) => PullError::Away(lost),
+                            Unpulled::Odd(_) => {
+                                PullError::Away(Lost("the log changed while it was looked at".to_owned()))
+                            }
+                        })
+                    }
+                }
+            }
+        }
+    }
+
     fn not_appended(&self, trouble: &Trouble) -> AppendError {
         let Lost(why) = trouble.lost(&self.inner.address);
         match trouble.kind() {

@@ -50,6 +50,9 @@ pub struct HostReport {
     /// Why its source of changes is out of reach, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// How its source differs from the one it has followed, if it does: reset, trimmed or forked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rift: Option<String>,
     /// Why its disk takes nothing, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,

@@ -39,6 +39,7 @@ pub(crate) fn report(identity: &Identity, standing: &Standing, now_ms: u64) -> H
         held: told,
         held_others,
         source: standing.source.as_ref().map(|lost| clipped(&lost.0)),
+        rift: standing.rift.map(|rift| rift.as_str().to_owned()),
         store: standing.store.as_ref().map(|lost| clipped(&lost.0)),
         refusals,
         refusals_from: refusals_from.to_string(),

@@ -10,15 +10,19 @@
 //!
 //! While entries pour in, the next answer is asked for before this one is decoded, so that server, network
 //! and the host's cores work at once. A lone entry takes no such detour: it is decoded and handed on.
+//!
+//! With each answer comes what stands at the place asked from (`probe`). Both questions go out together; the server takes
+//! the second up when it has answered the first, so what it finds holds for all that was answered.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sluice_core::{Entry, Place, PullError, Revision};
+use sluice_core::{Entry, Lost, Place, Revision};
 use tokio::time::sleep_until;
 
 use crate::backoff::Backoff;
 use crate::pace::Pace;
+use crate::probe::{self, Odd};
 use crate::resp::Record;
 use crate::settings::{Address, Settings};
 use crate::trouble::Trouble;
@@ -29,6 +33,9 @@ const CUT_FACTOR: usize = 8;
 /// How long the first answer on a connection may take to come: a host is ready once it knows that there is
 /// nothing new, and should not find that out only when something is.
 const LOOK: Duration = Duration::from_millis(1);
+/// An entry that took more bytes on the wire is not sent with each answer to show that it is still there: it is asked
+/// for only when something came behind it.
+const PROBE_BYTES_MAX: usize = 64 << 10;
 /// Answers of this many bytes are a sign that more is waiting.
 const BUSY_BYTES: usize = 64 << 10;
 
@@ -52,6 +59,8 @@ struct Line {
 struct Parked {
     wire: Wire,
     ahead: Option<Asked>,
+    /// Bytes of the newest record on the wire, as far as this connection has seen one.
+    newest_bytes: usize,
 }
 
 /// What has been asked and not yet read.
@@ -59,6 +68,26 @@ struct Parked {
 struct Asked {
     after: Revision,
     count: usize,
+    is_probed: bool,
+}
+
+/// Why a pull brought nothing.
+pub(crate) enum Unpulled {
+    /// The log is out of reach.
+    Away(Lost),
+    /// It does not have what this host took from it.
+    Odd(Odd),
+}
+
+enum Failure {
+    Trouble(Trouble),
+    Odd(Odd),
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Failure {
+        Failure::Trouble(trouble)
+    }
 }
 
 impl Tail {
@@ -82,58 +111,88 @@ impl Tail {
 
     /// Waits for entries behind `after`. Dropped in the middle, it takes its connection along; a second call
     /// meanwhile opens its own.
-    pub async fn pull(&self, place: Place) -> Result<Vec<Arc<Entry>>, PullError> {
-        let after = place.revision;
-        let parked = self.line().parked_for(after);
+    pub async fn pull(&self, place: Place) -> Result<Vec<Arc<Entry>>, Unpulled> {
+        let parked = self.line().parked_for(place.revision);
         let result = match parked {
-            Some(parked) => match self.go_on(parked, after, self.block).await {
+            Some(parked) => match self.go_on(parked, &place, self.block).await {
                 // The server was restarted between two pulls: no news, and no reason to make others wait.
-                Err(Trouble::HungUp) => self.start(after).await,
+                Err(Failure::Trouble(Trouble::HungUp)) => self.start(&place).await,
                 other => other,
             },
-            None => self.start(after).await,
+            None => self.start(&place).await,
         };
         match result {
             Ok(entries) => Ok(entries),
-            Err(trouble) => {
+            Err(Failure::Trouble(trouble)) => {
                 self.line().backoff.fail();
-                Err(PullError::Away(trouble.lost(&self.address)))
+                Err(Unpulled::Away(trouble.lost(&self.address)))
             }
+            Err(Failure::Odd(odd)) => Err(Unpulled::Odd(odd)),
         }
     }
 
-    async fn start(&self, after: Revision) -> Result<Vec<Arc<Entry>>, Trouble> {
+    async fn start(&self, place: &Place) -> Result<Vec<Arc<Entry>>, Failure> {
         let not_before = self.line().backoff.not_before();
         if let Some(not_before) = not_before {
             sleep_until(not_before).await;
         }
         let wire = Wire::open(&self.address, self.connect, "sluice-tail").await?;
-        self.go_on(Parked { wire, ahead: None }, after, LOOK).await
+        self.go_on(Parked { wire, ahead: None, newest_bytes: 0 }, place, LOOK).await
     }
 
-    async fn go_on(&self, parked: Parked, after: Revision, block: Duration) -> Result<Vec<Arc<Entry>>, Trouble> {
-        let Parked { mut wire, ahead } = parked;
-        let count = match ahead {
-            Some(asked) => asked.count,
+    async fn go_on(&self, parked: Parked, place: &Place, block: Duration) -> Result<Vec<Arc<Entry>>, Failure> {
+        let Parked { mut wire, ahead, newest_bytes } = parked;
+        let Asked { count, is_probed, .. } = match ahead {
+            Some(asked) => asked,
             None => {
                 let count = self.line().pace.count();
-                wire.ask(&self.log, after, count, block).await?;
-                count
+                let is_probed = place.entry.is_some() && newest_bytes <= PROBE_BYTES_MAX;
+                let asked = Asked { after: place.revision, count, is_probed };
+                self.ask(&mut wire, asked, block).await?;
+                asked
             }
         };
         let answer = wire.answer(self.patience, self.bytes_max).await?;
-        let last = check_order(after, &answer.records)?;
+        let last = check_order(place.revision, &answer.records)?;
+        self.probe(&mut wire, place, &answer, is_probed).await?;
+        let newest_bytes = if answer.records.is_empty() { newest_bytes } else { answer.newest_bytes };
         let next = self.line().learn(&answer);
         if answer.is_whole {
             let is_busy = answer.records.len() >= count || answer.bytes >= BUSY_BYTES;
-            let ahead = is_busy.then_some(Asked { after: last, count: next });
+            let is_probed = newest_bytes <= PROBE_BYTES_MAX;
+            let ahead = is_busy.then_some(Asked { after: last, count: next, is_probed });
             if let Some(asked) = ahead {
                 // A failure here concerns the next answer, and whoever wants it will see it.
-                let _ = wire.ask(&self.log, asked.after, asked.count, self.block).await;
+                let _ = self.ask(&mut wire, asked, self.block).await;
             }
-            self.line().parked = Some(Parked { wire, ahead });
+            self.line().parked = Some(Parked { wire, ahead, newest_bytes });
         }
         Ok(answer.records.into_iter().map(|record| Arc::new(Entry::read(record.revision, record.fields))).collect())
+    }
+
+    async fn ask(&self, wire: &mut Wire, asked: Asked, block: Duration) -> Result<(), Trouble> {
+        wire.ask(&self.log, asked.after, (asked.count, block), asked.is_probed).await
+    }
+
+    /// Makes sure that an answer is one of the log this host has followed so far.
+    async fn probe(&self, wire: &mut Wire, place: &Place, answer: &Answer, is_probed: bool) -> Result<(), Failure> {
+        let patience = Patience { first: self.patience.next, ..self.patience };
+        let found = match (is_probed, answer.is_whole) {
+            (true, true) => wire.answer(patience, self.bytes_max).await?,
+            (_, false) if place.entry.is_none() => return Ok(()),
+            // What was not read is in the way.
+            (_, false) => {
+                let mut other = Wire::open(&self.address, self.connect, "sluice-tail").await?;
+                other.ask_at(&self.log, place.revision).await?;
+                other.answer(patience, self.bytes_max).await?
+            }
+            (false, true) if answer.records.is_empty() || place.entry.is_none() => return Ok(()),
+            (false, true) => {
+                wire.ask_at(&self.log, place.revision).await?;
+                wire.answer(patience, self.bytes_max).await?
+            }
+        };
+        probe::compare(place, found.records.first()).map_err(Failure::Odd)
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {

@@ -47,6 +47,8 @@ pub(crate) struct Answer {
     pub records: Vec<Record>,
     /// What they took on the wire.
     pub bytes: usize,
+    /// What the newest of them took.
+    pub newest_bytes: usize,
     /// Whether it is all of the answer. If not, the connection is of no more use.
     pub is_whole: bool,
 }
@@ -116,21 +118,36 @@ impl Wire {
         }
     }
 
-    /// Asks for up to `count` records behind `after`; the answer must be read before anything else is asked.
-    pub async fn ask(&mut self, log: &str, after: Revision, count: usize, block: Duration) -> Result<(), Trouble> {
+    /// Asks for up to `count` records behind `after`; the answer must be read before anything else is asked. With
+    /// `probed`, what stands at `after` is asked for besides, and answered when the first answer is complete.
+    pub async fn ask(
+        &mut self,
+        log: &str,
+        after: Revision,
+        (count, block): (usize, Duration),
+        probed: bool,
+    ) -> Result<(), Trouble> {
         if !self.buffer.is_empty() {
             return Err(Trouble::Broken("the server answered what nobody asked: is a proxy in between?".to_owned()));
         }
         let (count, block, after) = (count.to_string(), block.as_millis().to_string(), after.to_string());
         let words = ["XREAD", "COUNT", &count, "BLOCK", &block, "STREAMS", log, &after];
-        let written = self.pipe.write_all(&command(&words.map(str::as_bytes))).await;
-        written.map_err(|error| Trouble::of_io(&error))
+        let mut text = command(&words.map(str::as_bytes));
+        if probed {
+            text.extend(probe(log, &after));
+        }
+        self.pipe.write_all(&text).await.map_err(|error| Trouble::of_io(&error))
+    }
+
+    /// Asks for what stands at `after`, or first behind it.
+    pub async fn ask_at(&mut self, log: &str, after: Revision) -> Result<(), Trouble> {
+        self.pipe.write_all(&probe(log, &after.to_string())).await.map_err(|error| Trouble::of_io(&error))
     }
 
     /// Reads the answer. Past `bytes_max` it stops with what it has: the count asked for came from smaller
     /// entries, and a host must not take a gigabyte because a thousand entries turned out large.
     pub async fn answer(&mut self, patience: Patience, bytes_max: usize) -> Result<Answer, Trouble> {
-        let mut answer = Answer { records: Vec::new(), bytes: 0, is_whole: true };
+        let mut answer = Answer { records: Vec::new(), bytes: 0, newest_bytes: 0, is_whole: true };
         let mut wait = patience.first;
         let (head, used) = self.until(resp::head, &mut wait, patience.next).await?;
         self.buffer.advance(used);
@@ -144,6 +161,7 @@ impl Wire {
             let (record, used) = self.until(resp::record, &mut wait, patience.next).await?;
             self.buffer.advance(used);
             answer.bytes += used;
+            answer.newest_bytes = used;
             answer.records.push(record);
             if answer.bytes > bytes_max && answer.records.len() < records {
                 answer.is_whole = false;
@@ -202,6 +220,12 @@ fn command(words: &[&[u8]]) -> Vec<u8> {
         text.extend_from_slice(b"\r\n");
     }
     text
+}
+
+/// From an entry on, that one included, which is answered as `XREAD` answers.
+fn probe(log: &str, at: &str) -> Vec<u8> {
+    let before = at.parse().map_or(Revision::ZERO, Revision::before).to_string();
+    command(&["XREAD", "COUNT", "1", "STREAMS", log, &before].map(str::as_bytes))
 }
 
 fn is_about_naming(code: &str, words: &str) -> bool {

@@ -103,6 +103,7 @@ fn held(report: &HostReport) -> usize {
 pub fn state(report: &HostReport) -> &'static str {
     match (&report.store, &report.source, held(report)) {
         (Some(_), _, _) => "store-away",
+        (None, Some(_), _) if report.rift.is_some() => "source-odd",
         (None, Some(_), _) => "source-away",
         (None, None, 0) => "ok",
         (None, None, _) => "holding",

@@ -1,3 +1,5 @@
+//! What becomes of snapshots, and of a log that is not the one the node has followed.
+
 use expect_test::expect;
 
 use super::table::{check, check_from_start};

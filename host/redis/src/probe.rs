@@ -1,0 +1,139 @@
+//! Whether the log still is the one a host has followed, and if not, how it came to be another.
+//!
+//! A stream says nothing when it was emptied, trimmed past a reader, or lost its end in a failover: it goes on with
+//! whatever it has. So each answer is read together with the newest entry this host has taken before, which must still be
+//! there with the same bytes: a revision alone can name another entry after a failover.
+
+use sluice_core::{Apart, Entry, Place, Rift};
+
+use crate::resp::Record;
+use crate::stream::StreamFacts;
+
+/// What stands where the newest entry of a host should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Odd {
+    /// Nothing, nor anything behind it.
+    Nothing,
+    /// Nothing, and others behind it.
+    Absent,
+    /// Another entry.
+    Other,
+}
+
+/// Holds what a log has at a place, or first behind it, against what a host has taken from there.
+pub(crate) fn compare(place: &Place, found: Option<&Record>) -> Result<(), Odd> {
+    let Some(wanted) = place.entry else { return Ok(()) };
+    match found {
+        None => Err(Odd::Nothing),
+        Some(record) if record.revision != place.revision => Err(Odd::Absent),
+        Some(record) => match Entry::read(record.revision, record.fields.clone()).digest == wanted {
+            true => Ok(()),
+            false => Err(Odd::Other),
+        },
+    }
+}
+
+/// How the log and a host came apart; none when only what the host has already was trimmed.
+pub(crate) fn rift(place: &Place, odd: &Odd, log: Option<&StreamFacts>) -> Option<Apart> {
+    let at = place.revision;
+    let apart = |rift: Rift, why: String| Some(Apart { rift, why });
+    let Some(log) = log.filter(|log| log.length > 0) else {
+        let why = format!("the log is gone or empty, this host has it up to {at}: restore it, from a backup or a host");
+        return apart(Rift::Reset, why);
+    };
+    let gone = log.added.map(|added| added.saturating_sub(log.length));
+    match (odd, log.first) {
+        (Odd::Other, _) => {
+            apart(Rift::Forked, format!("the log has another entry at {at} than this host: a failover lost its end"))
+        }
+        (Odd::Nothing, _) => {
+            let last = log.last;
+            apart(Rift::Forked, format!("the log ends at {last}, this host has it up to {at}: a failover lost its end"))
+        }
+        (Odd::Absent, Some(first)) if first > at => match (gone, place.index) {
+            (Some(gone), Some(index)) if gone < index => {
+                let why = format!(
+                    "the log begins at {first} as if {gone} entries came before, this host has {index}: another log began"
+                );
+                apart(Rift::Reset, why)
+            }
+            (Some(gone), Some(index)) if gone == index => None,
+            (Some(_) | None, _) => apart(
+                Rift::Trimmed,
+                format!("the log begins at {first}, this host has it up to {at}: a snapshot must lead on"),
+            ),
+        },
+        (Odd::Absent, _) => apart(
+            Rift::Forked,
+            format!("the log lacks entry {at}, which this host has: a failover lost it, or it was deleted"),
+        ),
+    }
+}
+
+/// What a host that has nothing misses of a log; none when it has all its entries.
+pub(crate) fn missing(log: Option<&StreamFacts>) -> Option<Apart> {
+    let log = log?;
+    let gone = log.added?.checked_sub(log.length).filter(|gone| *gone > 0)?;
+    let why =
+        format!("the first {gone} entries of the log were trimmed, and a new host needs all: a snapshot must lead on");
+    Some(Apart { rift: Rift::Trimmed, why })
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use sluice_core::Revision;
+
+    use super::*;
+
+    fn revision(ms: u64) -> Revision {
+        Revision { ms, seq: 0 }
+    }
+
+    fn record(ms: u64, value: &'static str) -> Record {
+        Record {
+            revision: revision(ms),
+            fields: vec![(Bytes::from_static(b"put:a"), Bytes::from_static(value.as_bytes()))],
+        }
+    }
+
+    /// A host that has 5 entries, the newest at 50.
+    fn place() -> Place {
+        let Record { revision, fields } = record(50, "1");
+        Place { revision, index: Some(5), entry: Some(Entry::read(revision, fields).digest) }
+    }
+
+    fn log(first: u64, last: u64, length: u64, added: Option<u64>) -> StreamFacts {
+        StreamFacts { length, last: revision(last), first: (length > 0).then(|| revision(first)), added }
+    }
+
+    #[test]
+    fn the_newest_entry_must_be_there_with_the_same_bytes() {
+        assert_eq!(compare(&place(), Some(&record(50, "1"))), Ok(()));
+        assert_eq!(compare(&place(), Some(&record(50, "2"))), Err(Odd::Other));
+        assert_eq!(compare(&place(), Some(&record(51, "1"))), Err(Odd::Absent));
+        assert_eq!(compare(&place(), None), Err(Odd::Nothing));
+        assert_eq!(compare(&revision(50).into(), None), Ok(()), "nothing is known, nothing is compared");
+    }
+
+    #[test]
+    fn how_they_came_apart_follows_from_what_the_log_says_of_itself() {
+        let rift = |odd: Odd, log: Option<StreamFacts>| rift(&place(), &odd, log.as_ref()).map(|apart| apart.rift);
+        assert_eq!(rift(Odd::Nothing, None), Some(Rift::Reset));
+        assert_eq!(rift(Odd::Nothing, Some(log(0, 50, 0, Some(5)))), Some(Rift::Reset), "emptied");
+        assert_eq!(rift(Odd::Nothing, Some(log(10, 40, 4, Some(4)))), Some(Rift::Forked), "its end is gone");
+        assert_eq!(rift(Odd::Other, Some(log(10, 50, 5, Some(5)))), Some(Rift::Forked));
+        assert_eq!(rift(Odd::Absent, Some(log(10, 60, 5, Some(5)))), Some(Rift::Forked), "others before it are there");
+        assert_eq!(rift(Odd::Absent, Some(log(60, 90, 4, Some(4)))), Some(Rift::Reset), "a log that began anew");
+        assert_eq!(rift(Odd::Absent, Some(log(70, 90, 3, Some(9)))), Some(Rift::Trimmed), "one entry is missing");
+        assert_eq!(rift(Odd::Absent, Some(log(60, 90, 4, Some(9)))), None, "only what this host has is gone");
+        assert_eq!(rift(Odd::Absent, Some(log(60, 90, 4, None))), Some(Rift::Trimmed), "nobody counted");
+    }
+
+    #[test]
+    fn a_new_host_misses_what_was_trimmed() {
+        assert_eq!(missing(None), None);
+        assert_eq!(missing(Some(&log(10, 50, 5, Some(5)))), None);
+        assert_eq!(missing(Some(&log(30, 50, 3, Some(5)))).map(|apart| apart.rift), Some(Rift::Trimmed));
+    }
+}
