@@ -65,7 +65,8 @@ impl Workshop {
     pub(crate) fn component(&self, digest: Digest) -> Gap {
         let waiting = Gap::Missing(format!("component {digest} is being fetched and compiled"));
         let before = match self.bench.begin(digest) {
-            Begun::Already => return waiting,
+            // What went wrong the last time says more than that it is being tried again.
+            Begun::Already(before) => return before.unwrap_or(waiting),
             Begun::Not(gap) => return gap,
             Begun::Now(before) => before,
         };
@@ -151,7 +152,8 @@ impl Workshop {
 enum Begun {
     /// Nobody at it; perhaps a failure before.
     Now(Option<Gap>),
-    Already,
+    /// Somebody at it; perhaps a failure before.
+    Already(Option<Gap>),
     /// It failed for good, or not long ago.
     Not(Gap),
 }
@@ -170,7 +172,7 @@ impl Bench {
             Some(Failure { gap, .. }) => Some(gap.clone()),
             None => None,
         };
-        if work.busy.insert(order) { Begun::Now(before) } else { Begun::Already }
+        if work.busy.insert(order) { Begun::Now(before) } else { Begun::Already(before) }
     }
 
     fn spent(&self, name: Digest, fuel: u64) -> u64 {

@@ -9,9 +9,13 @@ use crate::library::Settings;
 fn what_cannot_be_made_is_left_alone_for_a_while_and_what_is_missing_is_not() {
     let (bench, order) = (Bench::default(), Digest::ZERO);
     let gap = || Err(Gap::Missing("it died".into()));
-    assert!(matches!(bench.begin(order), Begun::Now(None)) && matches!(bench.begin(order), Begun::Already));
+    assert!(matches!(bench.begin(order), Begun::Now(None)) && matches!(bench.begin(order), Begun::Already(None)));
     bench.missing(order, "away".into());
     assert!(matches!(bench.begin(order), Begun::Now(Some(Gap::Missing(why))) if why == "away"));
+    assert!(
+        matches!(bench.begin(order), Begun::Already(Some(Gap::Missing(why))) if why == "away"),
+        "still the last word"
+    );
     bench.end(order, gap(), Some(Instant::now()));
     assert!(matches!(bench.begin(order), Begun::Not(Gap::Missing(why)) if why == "it died"));
     let long_ago = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
