@@ -100,6 +100,9 @@ impl Door {
             return None;
         }
         let view = self.surface.hub.view();
+        if !view.state.policy().freshness.is_empty() {
+            return None;
+        }
         // A name in another spelling, or none at all, is not found here; the long way knows what to say.
         let item = view.state.find(raw.as_bytes())?;
         let response = keys::value(item, self.surface.age_ms(&view), request.headers());

@@ -10,6 +10,7 @@ use sluice_core::{Key, Refusal, Revision, State};
 
 use crate::body::Body;
 use crate::door::Answer;
+use crate::freshness;
 use crate::problem::Problem;
 use crate::process;
 use crate::surface::Surface;
@@ -42,6 +43,8 @@ pub fn metrics(surface: &Surface) -> Answer {
     };
     let view = surface.hub.view();
     gauge!("sluice_config_age_seconds").set(surface.age_ms(&view) as f64 / 1000.0);
+    gauge!("sluice_log_silent_seconds").set(freshness::silent_ms(surface, &view) as f64 / 1000.0);
+    gauge!("sluice_stale").set(if freshness::is_stale(surface, &view) { 1.0 } else { 0.0 });
     gauge!("sluice_refused_keys").set(refused_keys(&view.state) as f64);
     let now = source_state(surface);
     for state in SOURCE_STATES {

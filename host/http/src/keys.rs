@@ -9,6 +9,7 @@ use crate::answer::{AGE_MS, REVISION, revision};
 use crate::body::Body;
 use crate::condition::{Tag, none_match_hits};
 use crate::door::Answer;
+use crate::freshness;
 use crate::problem::Problem;
 use crate::surface::Surface;
 
@@ -18,8 +19,9 @@ const HEADERS: usize = 6;
 /// The current value of a key.
 pub fn read(surface: &Surface, key: &Key, headers: &HeaderMap) -> Answer {
     let view = surface.hub.view();
+    let warning = freshness::check(surface, &view, [key])?;
     match view.state.item(key) {
-        Some(item) => Ok(value(item, surface.age_ms(&view), headers)),
+        Some(item) => Ok(freshness::warn(value(item, surface.age_ms(&view), headers), warning)),
         None => Err(missing(surface, &view, key)),
     }
 }

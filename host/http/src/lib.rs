@@ -20,6 +20,7 @@ mod crowd;
 mod door;
 mod entries;
 mod events;
+mod freshness;
 mod health;
 mod hosts;
 mod keys;

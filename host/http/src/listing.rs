@@ -8,7 +8,8 @@ use sluice_node::{Hub, View};
 
 use crate::answer::{self, AGE_MS, API_VERSION, REVISION};
 use crate::body::Body;
-use crate::door::{Door, Step};
+use crate::door::{Answer, Door, Step};
+use crate::freshness;
 use crate::poll;
 use crate::problem::Problem;
 use crate::query::Query;
@@ -50,7 +51,7 @@ pub fn get(door: &Door, query: Option<&str>) -> Result<Step, Problem> {
     let wish = Wish::read(&query, door.settings())?;
     let (wait_ms, since) = (query.wait_ms("wait")?, query.revision("since")?);
     match (wait_ms, since) {
-        (None, _) => Ok(Step::Done(Ok(wish.page(&door.surface, &door.surface.hub.view())))),
+        (None, _) => Ok(Step::Done(wish.page(&door.surface, &door.surface.hub.view()))),
         (Some(_), None) => Err(Problem::bad_request(
             "wait needs to know what you have: add since=REV, the revision of your last listing",
         )),
@@ -67,10 +68,10 @@ fn wait(door: &Door, wish: Wish, wait_ms: u64, since: Revision) -> Result<Step, 
         let found = poll::until(door, wait_ms, changed).await;
         drop(seat);
         let view = surface.hub.view();
-        Ok(match found {
+        match found {
             Some(()) => wish.page(&surface, &view),
-            None => unchanged(&view),
-        })
+            None => Ok(unchanged(&view)),
+        }
     })))
 }
 
@@ -97,7 +98,7 @@ impl Wish {
         })
     }
 
-    fn page(&self, surface: &Surface, view: &View) -> Response<Body> {
+    fn page(&self, surface: &Surface, view: &View) -> Answer {
         let state = &view.state;
         let after = self.after.as_ref().map(|cursor| cursor.key.as_str());
         let mut page = Page {
@@ -108,7 +109,7 @@ impl Wish {
             keys: Vec::new(),
             next: None,
         };
-        let (mut bytes, mut last): (usize, Option<&Key>) = (0, None);
+        let (mut bytes, mut last, mut shown): (usize, Option<&Key>, Vec<&Key>) = (0, None, Vec::new());
         for (key, item) in state.range(&self.prefix, after) {
             if page.keys.len() == self.limit || bytes > surface.settings.page_bytes_max {
                 page.next = last.map(|last| format!("{}:{last}", page.began));
@@ -117,11 +118,13 @@ impl Wish {
             bytes += if self.is_full { item.bytes.len() } else { 0 };
             page.keys.push(Row::new(key, item, self.is_full));
             last = Some(key);
+            shown.push(key);
         }
+        let warning = freshness::check(surface, view, shown)?;
         let mut response = answer::json(StatusCode::OK, &page);
         response.headers_mut().insert(REVISION, answer::revision(state.cursor));
         response.headers_mut().insert(AGE_MS, HeaderValue::from(surface.age_ms(view)));
-        response
+        Ok(freshness::warn(response, warning))
     }
 }
 

@@ -6,6 +6,7 @@ use sluice_core::{Held, Key, Lost, Rift};
 
 use crate::answer::{self, API_VERSION};
 use crate::door::Answer;
+use crate::freshness;
 use crate::ruling;
 use crate::surface::Surface;
 
@@ -30,6 +31,8 @@ pub fn status(surface: &Surface) -> Answer {
         "bytes": state.bytes(),
         "ageMs": surface.age_ms(&view),
         "installedMs": view.installed_ms,
+        "silentMs": freshness::silent_ms(surface, &view),
+        "stale": freshness::is_stale(surface, &view),
         "draining": surface.is_draining(),
         "source": reach(&standing.source, standing.rift.map_or("away", Rift::as_str)),
         "store": reach(&standing.store, "away"),

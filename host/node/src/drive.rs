@@ -144,7 +144,7 @@ impl Drive {
             self.meter.seen(&event);
             if let Event::Pulled { result: Ok(entries), .. } = &event {
                 self.is_ahead = entries.len() >= PULL_AHEAD_ENTRIES;
-                self.hub.freshen();
+                self.hub.freshen(!entries.is_empty());
             }
             let begun = Instant::now();
             let effects = self.node.handle(self.now(), event);

@@ -33,6 +33,8 @@ pub struct Hub {
     installs: watch::Sender<u64>,
     /// Wall clock of the last answer from the log, in ms since 1970.
     fresh_ms: AtomicU64,
+    /// Wall clock of the last entry from the log, in ms since 1970.
+    heard_ms: AtomicU64,
     recent: Mutex<Recent>,
 }
 
@@ -88,6 +90,7 @@ impl Hub {
             standing: ArcSwap::from_pointee(standing),
             installs: watch::Sender::new(0),
             fresh_ms: AtomicU64::new(0),
+            heard_ms: AtomicU64::new(0),
             recent: Mutex::new(recent),
         }
     }
@@ -105,6 +108,11 @@ impl Hub {
     /// When the log last answered, in ms since 1970; 0 when it never did since the start.
     pub fn fresh_ms(&self) -> u64 {
         self.fresh_ms.load(Ordering::Relaxed)
+    }
+
+    /// When an entry of the log last came, in ms since 1970; 0 when none did since the start.
+    pub fn heard_ms(&self) -> u64 {
+        self.heard_ms.load(Ordering::Relaxed)
     }
 
     /// Wakes at each install. One wake may stand for several installs.
@@ -182,9 +190,13 @@ impl Hub {
         self.standing.store(Arc::new(standing));
     }
 
-    /// Notes an answer from the log.
-    pub(crate) fn freshen(&self) {
-        self.fresh_ms.store(wall_ms(), Ordering::Relaxed);
+    /// Notes an answer from the log, and whether it brought anything.
+    pub(crate) fn freshen(&self, has_entries: bool) {
+        let now_ms = wall_ms();
+        self.fresh_ms.store(now_ms, Ordering::Relaxed);
+        if has_entries {
+            self.heard_ms.store(now_ms, Ordering::Relaxed);
+        }
     }
 
     fn recent(&self) -> MutexGuard<'_, Recent> {

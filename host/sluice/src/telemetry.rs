@@ -57,6 +57,8 @@ fn describe() {
     describe_counter!("sluice_validator_verdicts_total", "verdicts by validator");
     describe_counter!("sluice_validator_fuel_total", "fuel used by validators");
     describe_gauge!("sluice_config_age_seconds", "time since the log last answered");
+    describe_gauge!("sluice_log_silent_seconds", "time since an entry of the log last came, ticks counted");
+    describe_gauge!("sluice_stale", "1 when the log has been silent for longer than a rule of the policy allows");
     describe_gauge!("sluice_log_lag_entries", "entries of the log not yet decided, when the host last reported");
     describe_gauge!("sluice_refused_keys", "keys with a newer change that was refused");
     describe_gauge!("sluice_source_state", "1 for the state the source is in: starting, ok, away");

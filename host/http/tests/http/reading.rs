@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use sluice_core::{Digest, Lost, State};
+use bytes::Bytes;
+use sluice_core::{Digest, Entry, Lost, Revision, State, Verdict, fold};
 use sluice_http::Serves;
 use sluice_node::ports::Answer;
 use sluice_node::{Heard, Hosts};
@@ -222,4 +223,36 @@ async fn the_host_says_how_it_stands_and_what_it_refused() {
     edge.get("/v1/entries/1-0").await.problem(404);
     edge.get("/v1/entries/x").await.problem(400);
     edge.get("/metrics").await.problem(404);
+}
+
+/// The state of a host that was started again long after it last heard of its log.
+fn old_state(policy: &str) -> State {
+    let mut state = State::default();
+    let fields = [("put:_sluice/policy", policy), ("put:prices/a", "1"), ("put:flags/a", "1"), ("put:web/a", "1")];
+    let fields =
+        fields.map(|(name, value)| (Bytes::copy_from_slice(name.as_bytes()), Bytes::copy_from_slice(value.as_bytes())));
+    fold::fold(&mut state, &Entry::read(Revision { ms: 1, seq: 0 }, fields.to_vec()), |_, _| Verdict::accept());
+    state
+}
+
+#[tokio::test]
+async fn keys_whose_age_matters_are_refused_or_marked_until_the_log_is_heard_of_again() {
+    let policy = r#"{"freshness": [
+        {"keys": ["prices/**"], "stale_after_ms": 600000, "reads": "refuse"},
+        {"keys": ["flags/**"], "stale_after_ms": 600000, "reads": "warn"}]}"#;
+    let edge = Edge::build(|_| (), Serves::Everything, old_state(policy), None).await;
+    let refused = edge.get("/v1/keys/prices/a").await;
+    assert!(refused.header("sluice-stale").parse::<u64>().unwrap() > 600_000);
+    assert!(refused.problem(503).contains("the policy allows 600000"));
+    edge.get("/v1/keys/prices/none").await.problem(503);
+    edge.get("/v1/keys?prefix=prices/").await.problem(503);
+    assert!(edge.get("/v1/keys/flags/a").await.expect(200).header("sluice-stale").parse::<u64>().unwrap() > 600_000);
+    assert!(!edge.get("/v1/keys?prefix=flags/").await.expect(200).header("sluice-stale").is_empty());
+    assert_eq!(edge.get("/v1/keys/web/a").await.expect(200).header("sluice-stale"), "");
+    assert_eq!(edge.get("/v1/status").await.json()["stale"], true);
+
+    edge.write(&[("tick", "")]).await;
+    assert_eq!(edge.get("/v1/keys/prices/a").await.expect(200).body, "1");
+    assert_eq!(edge.get("/v1/keys/flags/a").await.expect(200).header("sluice-stale"), "");
+    assert_eq!(edge.get("/v1/status").await.json()["stale"], false);
 }
