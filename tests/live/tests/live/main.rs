@@ -11,6 +11,7 @@ mod http_values;
 mod http_writes;
 mod languages;
 mod metrics;
+mod network;
 mod outages;
 mod put;
 mod races;
