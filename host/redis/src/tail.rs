@@ -17,10 +17,11 @@ use std::time::Duration;
 use sluice_core::{Entry, Lost, Revision};
 use tokio::time::sleep_until;
 
+use crate::address::Address;
 use crate::backoff::Backoff;
 use crate::pace::Pace;
 use crate::resp::Record;
-use crate::settings::{Address, Settings};
+use crate::settings::Settings;
 use crate::trouble::Trouble;
 use crate::wire::{Answer, Patience, Wire};
 
@@ -84,13 +85,18 @@ impl Tail {
     /// meanwhile opens its own.
     pub async fn pull(&self, after: Revision) -> Result<Vec<Arc<Entry>>, Lost> {
         let parked = self.line().parked_for(after);
-        let result = match parked {
+        let result = match self.unless_moved(parked).await {
             Some(parked) => match self.go_on(parked, after, self.block).await {
                 // The server was restarted between two pulls: no news, and no reason to make others wait.
                 Err(Trouble::HungUp) => self.start(after).await,
+                Err(trouble) if self.address.has_moved(&trouble) => self.start(after).await,
                 other => other,
             },
             None => self.start(after).await,
+        };
+        let result = match result {
+            Err(trouble) => self.follow(trouble, after).await,
+            entries => entries,
         };
         match result {
             Ok(entries) => Ok(entries),
@@ -108,6 +114,20 @@ impl Tail {
         }
         let wire = Wire::open(&self.address, self.connect, "sluice-tail").await?;
         self.go_on(Parked { wire, ahead: None }, after, LOOK).await
+    }
+
+    /// The same at the server to which the log is moving, if that is the trouble.
+    async fn follow(&self, trouble: Trouble, after: Revision) -> Result<Vec<Arc<Entry>>, Trouble> {
+        let Some(node) = self.address.asked_elsewhere(&trouble) else { return Err(trouble) };
+        let wire = Wire::asking(&node, &self.address, self.connect, "sluice-tail").await?;
+        self.go_on(Parked { wire, ahead: None }, after, LOOK).await
+    }
+
+    /// The connection, unless it is known to lead to a server that was replaced.
+    async fn unless_moved(&self, parked: Option<Parked>) -> Option<Parked> {
+        let parked = parked?;
+        let has_moved = parked.ahead.is_none() && self.address.is_another(&parked.wire.server(), self.connect).await;
+        (!has_moved).then_some(parked)
     }
 
     async fn go_on(&self, parked: Parked, after: Revision, block: Duration) -> Result<Vec<Arc<Entry>>, Trouble> {

@@ -20,8 +20,21 @@ mod recordings;
 mod starts;
 mod storm;
 mod through;
+mod tls;
 mod trees;
 mod trials;
 mod trouble;
 mod validators;
 mod values;
+
+use anyhow::Result;
+use sluice_live::sluice::binary;
+use sluice_live::{Host, Sluice};
+
+/// A host and the command line, by this URL of a Redis that is more than one server.
+fn edge(redis: &str) -> Result<(Sluice, tempfile::TempDir, Host)> {
+    let folder = tempfile::Builder::new().prefix("sluice-fleet-").tempdir()?;
+    let sluice = Sluice::new(redis, "shop", &binary()?.with_file_name("validators-of-tests"));
+    let host = Host::start(&sluice, "edge-1", folder.path().join("edge-1"), &[])?;
+    Ok((sluice, folder, host))
+}
