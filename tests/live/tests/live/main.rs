@@ -5,6 +5,7 @@
 
 mod authors;
 mod dev;
+mod durable;
 mod fields;
 mod http_streams;
 mod http_values;
