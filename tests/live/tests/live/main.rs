@@ -4,8 +4,10 @@
 //! most of the time a test takes to build is the time to link it.
 
 mod authors;
+mod clusters;
 mod dev;
 mod durable;
+mod failover;
 mod fields;
 mod http_streams;
 mod http_values;
@@ -18,6 +20,7 @@ mod put;
 mod races;
 mod reading;
 mod recordings;
+mod servers;
 mod starts;
 mod storm;
 mod through;
