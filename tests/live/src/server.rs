@@ -6,12 +6,15 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::process::Process;
 use crate::wait::wait_for;
+
+/// How often a start is tried.
+const STARTS_MAX: usize = 3;
 
 /// A redis-server of our own, on a port of its own, in a folder of its own.
 pub struct Server {
@@ -56,6 +59,13 @@ impl Server {
         }
         all.extend(args.iter().map(|arg| (*arg).to_owned()));
         let mut server = Server { process: None, folder, port: free_port()?, args: all };
+        // Another process may take the port before the server does.
+        for _ in 1..STARTS_MAX {
+            if server.resume().is_ok() {
+                return Ok(server);
+            }
+            server.port = free_port()?;
+        }
         server.resume()?;
         Ok(server)
     }
@@ -72,15 +82,19 @@ impl Server {
         }
         command.args(args);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.process = Some(Process::start(&mut command)?);
+        let mut process = Process::start(&mut command)?;
         wait_for("redis-server to answer", || {
+            if !matches!(process.ended(), Ok(None)) {
+                return Some(Err(anyhow!("{} ended at once: is port {} taken?", program().display(), self.port)));
+            }
             let mut connection = self.connect().ok()?;
             // One that asks for a password is up, too.
             match redis::cmd("PING").query::<String>(&mut connection) {
-                Ok(_) => Some(()),
-                Err(error) => (error.code() == Some("NOAUTH")).then_some(()),
+                Ok(_) => Some(Ok(())),
+                Err(error) => (error.code() == Some("NOAUTH")).then_some(Ok(())),
             }
-        });
+        })?;
+        self.process = Some(process);
         Ok(())
     }
 
