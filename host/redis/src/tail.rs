@@ -47,6 +47,8 @@ struct Line {
     parked: Option<Parked>,
     pace: Pace,
     backoff: Backoff,
+    /// Who answered last.
+    server: Option<Arc<str>>,
 }
 
 /// A connection between two pulls.
@@ -77,6 +79,7 @@ impl Tail {
                 parked: None,
                 pace: Pace::new(settings.batch_bytes, settings.batch_entries_max),
                 backoff: Backoff::new(settings),
+                server: None,
             }),
         }
     }
@@ -116,6 +119,11 @@ impl Tail {
         self.go_on(Parked { wire, ahead: None }, after, LOOK).await
     }
 
+    /// The server that answered last; none before the first answer.
+    pub fn server(&self) -> Option<Arc<str>> {
+        self.line().server.clone()
+    }
+
     /// The same at the server to which the log is moving, if that is the trouble.
     async fn follow(&self, trouble: Trouble, after: Revision) -> Result<Vec<Arc<Entry>>, Trouble> {
         let Some(node) = self.address.asked_elsewhere(&trouble) else { return Err(trouble) };
@@ -142,7 +150,7 @@ impl Tail {
         };
         let answer = wire.answer(self.patience, self.bytes_max).await?;
         let last = check_order(after, &answer.records)?;
-        let next = self.line().learn(&answer);
+        let next = self.line().learn(&answer, wire.server());
         if answer.is_whole {
             let is_busy = answer.records.len() >= count || answer.bytes >= BUSY_BYTES;
             let ahead = is_busy.then_some(Asked { after: last, count: next });
@@ -167,7 +175,8 @@ impl Line {
         self.parked.take().filter(|parked| parked.ahead.is_none_or(|asked| asked.after == after))
     }
 
-    fn learn(&mut self, answer: &Answer) -> usize {
+    fn learn(&mut self, answer: &Answer, server: Arc<str>) -> usize {
+        self.server = Some(server);
         self.backoff.succeed();
         self.pace.note(answer.records.len(), answer.bytes);
         self.pace.count()

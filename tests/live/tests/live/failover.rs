@@ -71,6 +71,10 @@ fn a_host_cut_off_together_with_the_old_primary_asks_the_sentinels_again() -> Re
     let after = sentinels.servers[1].cli(&["XADD", "sluice:{shop}:log", "*", "put:k", "after"])?;
     host.reaches(&after);
     assert_eq!(sentinels.servers[0].role()?, "master");
+    wait_for("the host to say whom it reads from", || {
+        let report = sluice.json(&["status", "edge-1"]).ok()?;
+        (report["readsFrom"] == format!("127.0.0.1:{port}")).then_some(())
+    });
     Ok(())
 }
 
@@ -85,6 +89,13 @@ fn sentinels_that_stand_still_are_passed_over_and_wrong_names_are_told() -> Resu
     assert!(ran.code == 3 && ran.stderr.contains("correct the name in the URL"), "{ran:?}");
     let ran = told(&format!("redis+sentinel://127.0.0.1:{}/{NAME}", sentinels.servers[0].port()))?;
     assert!(ran.code == 3 && ran.stderr.contains("this is no Sentinel"), "{ran:?}");
+
+    // A Sentinel that was told nonsense names a replica, which knows better.
+    let port = sentinels.servers[1].port().to_string();
+    sentinels.sentinels[1].cli(&["SENTINEL", "MONITOR", "odd", "127.0.0.1", &port, "2"])?;
+    let ran = told(&format!("redis+sentinel://127.0.0.1:{}/odd", sentinels.sentinels[1].port()))?;
+    assert!(ran.code == 3 && ran.stderr.contains(&format!("127.0.0.1:{port}: the Sentinels name it and")), "{ran:?}");
+    sentinels.sentinels[1].cli(&["SENTINEL", "REMOVE", "odd"])?;
 
     for server in &sentinels.servers {
         server.cli(&["CONFIG", "SET", "requirepass", "hunter2"])?;
