@@ -4,7 +4,6 @@
 //! each connection ([`Sentinels`], [`Cluster`]), and again whenever one ends in a way that may mean it moved.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::cluster::Cluster;
 use crate::sentinel::Sentinels;
@@ -85,9 +84,9 @@ impl Address {
     }
 
     /// Whether the server behind this address is known to be another than this by now.
-    pub async fn is_another(&self, than: &str, limit: Duration) -> bool {
+    pub async fn is_another(&self, than: &str) -> bool {
         match &self.place {
-            Place::Sentinels(sentinels) => sentinels.name_another(than, self, limit).await,
+            Place::Sentinels(sentinels) => sentinels.name_another(than, self).await,
             // A node of a cluster knows itself, and says so to whoever asks.
             Place::Unix(_) | Place::Single(_) | Place::Cluster(_) => false,
         }

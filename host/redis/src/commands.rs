@@ -149,7 +149,7 @@ impl Commands {
             let is_idle = slot.used.elapsed() >= Duration::from_millis(IDLE_MS);
             let lives = match open.driver.is_finished() {
                 true => false,
-                false if is_idle && self.address.is_another(&open.server, self.connect).await => false,
+                false if is_idle && self.address.is_another(&open.server).await => false,
                 false if is_idle => connection.send_packed_command(&redis::cmd("PING")).await.is_ok(),
                 false => true,
             };

@@ -16,6 +16,8 @@ use crate::wire::{Wire, late};
 /// How often a connection that seems well is compared with what the Sentinels say: a primary that was cut off
 /// together with us goes on answering, and only they know that there is another.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// How long that may take: whoever asks for something else waits meanwhile.
+const LOOK_LIMIT: Duration = Duration::from_millis(500);
 
 /// The Sentinels of one primary.
 pub(crate) struct Sentinels {
@@ -59,7 +61,7 @@ impl Sentinels {
     }
 
     /// Whether the Sentinels name another by now. Asked seldom; where none answers, nothing has changed.
-    pub async fn name_another(&self, than: &str, address: &Address, limit: Duration) -> bool {
+    pub async fn name_another(&self, than: &str, address: &Address) -> bool {
         let is_due = {
             let mut known = self.known();
             let is_due = known.looked.elapsed() >= LOOK_AGAIN;
@@ -70,7 +72,7 @@ impl Sentinels {
         };
         if is_due {
             // What it finds is kept, for whoever asks next has another connection.
-            let _ = self.primary(address, limit).await;
+            let _ = self.primary(address, LOOK_LIMIT).await;
         }
         self.known().primary.as_ref().is_some_and(|primary| primary.to_string() != than)
     }

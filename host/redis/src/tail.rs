@@ -134,7 +134,7 @@ impl Tail {
     /// The connection, unless it is known to lead to a server that was replaced.
     async fn unless_moved(&self, parked: Option<Parked>) -> Option<Parked> {
         let parked = parked?;
-        let has_moved = parked.ahead.is_none() && self.address.is_another(&parked.wire.server(), self.connect).await;
+        let has_moved = parked.ahead.is_none() && self.address.is_another(&parked.wire.server()).await;
         (!has_moved).then_some(parked)
     }
 
