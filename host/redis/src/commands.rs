@@ -7,12 +7,14 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, ProtocolVersion, RedisConnectionInfo, Value};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::address::Address;
 use crate::backoff::Backoff;
-use crate::settings::{Address, Settings};
+use crate::settings::Settings;
 use crate::trouble::Trouble;
-use crate::wire::Wire;
+use crate::url::Node;
+use crate::wire::{Wire, late};
 
 /// A connection idle for longer is asked for a sign of life first. An append on a connection that died
 /// unnoticed could not be told from one that was carried out; a ping can.
@@ -38,6 +40,7 @@ struct Slot {
 struct Open {
     connection: MultiplexedConnection,
     driver: JoinHandle<()>,
+    server: Arc<str>,
 }
 
 impl Drop for Open {
@@ -58,11 +61,33 @@ impl Commands {
         }
     }
 
-    /// Sends one command, once.
+    /// Sends one command, once; again only where a server said that it did nothing, because another has the keys.
     pub async fn once(&self, command: &Cmd) -> Result<Value, Trouble> {
+        match self.sent(command).await {
+            Err(trouble) if self.address.has_moved(&trouble) => self.sent(command).await,
+            Err(trouble) => match self.address.asked_elsewhere(&trouble) {
+                Some(node) => self.detour(&node, command).await,
+                None => Err(trouble),
+            },
+            Ok(value) => Ok(value),
+        }
+    }
+
+    async fn sent(&self, command: &Cmd) -> Result<Value, Trouble> {
         let (number, mut connection) = self.connection().await?;
         let result = connection.send_packed_command(command).await.and_then(Value::extract_error);
         self.checked(number, result.map_err(Trouble::of)).await
+    }
+
+    /// Asks the server to which the slot is moving, over a connection for this one question: it is soon over.
+    async fn detour(&self, node: &Node, command: &Cmd) -> Result<Value, Trouble> {
+        let mut wire = Wire::asking(node, &self.address, self.connect, "sluice").await?;
+        let asked = async {
+            wire.say(&command.get_packed_command()).await?;
+            wire.reply().await?;
+            wire.reply().await
+        };
+        timeout(self.answer, asked).await.unwrap_or_else(|_| Err(late(self.answer)))
     }
 
     /// Sends one command that does no harm when done twice: once more if the server hung up.
@@ -77,6 +102,14 @@ impl Commands {
     pub async fn ask_all(&self, commands: &Pipeline) -> Result<Vec<Value>, Trouble> {
         match self.all_once(commands).await {
             Err(Trouble::HungUp) => self.all_once(commands).await,
+            // One by one each finds its own way.
+            Err(trouble) if self.address.is_moving() && trouble.is_redirection() => {
+                let mut values = Vec::with_capacity(commands.len());
+                for command in commands.cmd_iter() {
+                    values.push(self.ask(command).await?);
+                }
+                Ok(values)
+            }
             other => other,
         }
     }
@@ -86,6 +119,14 @@ impl Commands {
         let result = connection.send_packed_commands(commands, 0, commands.len()).await;
         let result = result.and_then(|values| values.into_iter().map(Value::extract_error).collect());
         self.checked(number, result.map_err(Trouble::of)).await
+    }
+
+    /// The server that answers now, as host and port or as a path.
+    pub async fn server(&self) -> Result<Arc<str>, Trouble> {
+        self.connection().await?;
+        // Replaced meanwhile it is another's, gone meanwhile it is nobody's: both are as good for people.
+        let slot = self.slot.lock().await;
+        Ok(slot.open.as_ref().map_or_else(|| Arc::from(""), |open| open.server.clone()))
     }
 
     async fn checked<T>(&self, number: u64, result: Result<T, Trouble>) -> Result<T, Trouble> {
@@ -108,6 +149,7 @@ impl Commands {
             let is_idle = slot.used.elapsed() >= Duration::from_millis(IDLE_MS);
             let lives = match open.driver.is_finished() {
                 true => false,
+                false if is_idle && self.address.is_another(&open.server).await => false,
                 false if is_idle => connection.send_packed_command(&redis::cmd("PING")).await.is_ok(),
                 false => true,
             };
@@ -148,8 +190,9 @@ impl Commands {
         let config = AsyncConnectionConfig::new().set_response_timeout(Some(self.answer));
         // Logged in already, with words of our own for what can go wrong there.
         let redis = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2).set_skip_set_lib_name();
-        let made = MultiplexedConnection::new_with_config(&redis, wire.into_pipe(), config).await;
+        let (pipe, server) = wire.into_pipe();
+        let made = MultiplexedConnection::new_with_config(&redis, pipe, config).await;
         let (connection, driver) = made.map_err(Trouble::of)?;
-        Ok(Open { connection, driver: tokio::spawn(driver) })
+        Ok(Open { connection, driver: tokio::spawn(driver), server })
     }
 }

@@ -16,6 +16,8 @@ const PINGS: usize = 5;
 /// The server, as far as it tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerFacts {
+    /// Where it is: host and port, or a socket's path. Behind Sentinels and in a cluster, who has the space now.
+    pub place: String,
     /// `redis` or `valkey`.
     pub server: String,
     /// Its version.
@@ -71,17 +73,30 @@ impl Redis {
     /// # Errors
     /// The server is out of reach. What it refuses to tell is left empty instead.
     pub async fn server_facts(&self) -> Result<ServerFacts, Lost> {
+        let looked = async {
+            let (ping_us, skew_ms) = self.clock().await?;
+            let facts = self.facts().await?;
+            let user = self.text(redis::cmd("ACL").arg("WHOAMI")).await?;
+            Ok(ServerFacts { ping_us, skew_ms, rights: self.rights(user.as_deref()).await?, user, ..facts })
+        };
+        looked.await.map_err(|trouble| self.lost(trouble))
+    }
+
+    /// The same but for latency, clock and rights, in two questions: for who looks again and again.
+    ///
+    /// # Errors
+    /// As for [`Redis::server_facts`].
+    pub async fn server_glance(&self) -> Result<ServerFacts, Lost> {
         self.facts().await.map_err(|trouble| self.lost(trouble))
     }
 
     async fn facts(&self) -> Result<ServerFacts, Trouble> {
-        let (ping_us, skew_ms) = self.clock().await?;
         let info = self.info().await?;
         let text = |name: &str| info.get(name).cloned().unwrap_or_default();
         let number = |name: &str| info.get(name).and_then(|value| value.parse().ok()).unwrap_or(0);
-        let user = self.text(redis::cmd("ACL").arg("WHOAMI")).await?;
         let is_valkey = info.contains_key("valkey_version");
         Ok(ServerFacts {
+            place: self.inner.commands.server().await?.to_string(),
             server: if is_valkey { "valkey" } else { "redis" }.to_owned(),
             version: text(if is_valkey { "valkey_version" } else { "redis_version" }),
             role: text("role"),
@@ -95,10 +110,7 @@ impl Redis {
             clients: number("connected_clients"),
             clients_max: number("maxclients"),
             run_id: text("run_id"),
-            skew_ms,
-            ping_us,
-            rights: self.rights(user.as_deref()).await?,
-            user,
+            ..ServerFacts::default()
         })
     }
 

@@ -7,30 +7,41 @@
 //! - the **commands**: appends, history, reports (`commands`)
 //! - the **blobs**: the same, with the patience that 64 MiB need
 //!
+//! and one more for each append that waits for replicas (`durable`).
+//!
 //! A connection on which anything odd happens (no answer in time, bytes that are no answer, a future
 //! dropped in the middle) is thrown away: answers carry no number, so an answer that comes late would be
-//! taken for that to the next question. Connecting again is spaced out by a jittered backoff.
+//! taken for that to the next question. Connecting again is spaced out by a jittered backoff, and asks anew where
+//! to (`address`): behind Sentinels and in a cluster another server may have the space by then.
 
+mod address;
 mod backoff;
 mod blobs;
+mod cluster;
 mod commands;
+mod durable;
 mod facts;
 mod log;
 mod names;
 mod pace;
 mod probe;
+mod reply;
 mod report;
 mod reporter;
 mod resp;
+mod sentinel;
 mod settings;
 mod standing;
 mod stream;
 mod tail;
+mod tls;
 mod trouble;
+mod url;
 mod wire;
 
 use std::sync::Arc;
 
+pub use durable::{Appended, Durability};
 pub use facts::{Right, ServerFacts};
 pub use names::{HostId, NameError, Space};
 pub use report::{API_VERSION, FindingReport, HeldReport, HostReport, REPORT_BYTES_MAX, RefusalReport, RemarkReport};
@@ -38,9 +49,9 @@ pub use reporter::{Identity, REPORT_TTL_S, Reporter, Seen};
 pub use settings::{Settings, SettingsError};
 pub use stream::StreamFacts;
 
+use address::Address;
 use commands::Commands;
 use names::Names;
-use settings::Address;
 use sluice_core::Lost;
 use tail::Tail;
 use trouble::Trouble;
@@ -67,8 +78,8 @@ impl Redis {
     /// # Errors
     /// The URL is not one of a Redis this build can reach.
     pub fn new(settings: Settings) -> Result<Redis, SettingsError> {
-        let address = Arc::new(Address::parse(&settings.url)?);
         let names = Names::new(&settings.space);
+        let address = Arc::new(Address::parse(&settings.url, &names.log)?);
         let inner = Inner {
             tail: Tail::new(address.clone(), names.log.clone(), &settings),
             commands: Commands::new(address.clone(), &settings, settings.answer_ms),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use redis::Value;
+use redis::{Cmd, Value};
 use sluice_core::{Entry, Lost, Place, PullError, Revision};
 use sluice_node::ports::{Answer, AppendError, Log};
 
@@ -21,12 +21,15 @@ impl Log for Redis {
     /// Never sent twice: only the publisher knows whether its entry carries a token.
     fn append(&self, fields: Vec<(Bytes, Bytes)>) -> Answer<'_, Result<Revision, AppendError>> {
         Box::pin(async move {
-            let mut command = redis::cmd("XADD");
-            command.arg(&*self.inner.names.log).arg("*");
-            for (name, value) in &fields {
-                command.arg(&name[..]).arg(&value[..]);
+            if let Some(durability) = self.inner.settings.durable {
+                let appended = self.append_durably(&fields, durability).await?;
+                return match appended.shortfall {
+                    None => Ok(appended.revision),
+                    // A retry with the same token appends again, and has the first confirmed with the second.
+                    Some(why) => Err(AppendError::Away(self.indeterminate(appended.revision, &why).0)),
+                };
             }
-            let answer = self.inner.commands.once(&command).await;
+            let answer = self.inner.commands.once(&self.append_command(&fields)).await;
             let revision = answer.and_then(|answer| revision(&answer).ok_or_else(|| odd("XADD", &answer)));
             revision.map_err(|trouble| self.not_appended(&trouble))
         })
@@ -64,9 +67,20 @@ impl Redis {
         }
     }
 
-    fn not_appended(&self, trouble: &Trouble) -> AppendError {
+    pub(crate) fn append_command(&self, fields: &[(Bytes, Bytes)]) -> Cmd {
+        let mut command = redis::cmd("XADD");
+        command.arg(&*self.inner.names.log).arg("*");
+        for (name, value) in fields {
+            command.arg(&name[..]).arg(&value[..]);
+        }
+        command
+    }
+
+    pub(crate) fn not_appended(&self, trouble: &Trouble) -> AppendError {
         let Lost(why) = trouble.lost(&self.inner.address);
         match trouble.kind() {
+            // A failover is under way: what names the server still names its predecessor.
+            Kind::Lasting if self.inner.address.has_moved(trouble) => AppendError::Away(why),
             Kind::Passing => AppendError::Away(why),
             Kind::Lasting => AppendError::Refused(why),
         }

@@ -47,6 +47,10 @@ pub struct HostReport {
     /// The revisions of all further ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held_others: Vec<String>,
+    /// The server it reads the log from: host and port, or a socket's path. Behind Sentinels and in a cluster hosts
+    /// may differ for a moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reads_from: Option<String>,
     /// Why its source of changes is out of reach, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,

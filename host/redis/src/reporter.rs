@@ -67,7 +67,8 @@ impl Reports for Reporter {
         Box::pin(async move {
             let (identity, now_ms) = (self.identity.clone(), now_ms());
             let (cursor, index) = (standing.state.cursor, standing.state.index);
-            let text = move || serde_json::to_vec(&standing::report(&identity, &standing, now_ms));
+            let reads_from = self.redis.inner.tail.server().map(|server| server.to_string());
+            let text = move || serde_json::to_vec(&standing::report(&identity, &standing, reads_from, now_ms));
             // The root digest of a million new keys takes a second of computing.
             let text = tokio::task::spawn_blocking(text).await.map_err(|error| lost_report(&error))?;
             let text = text.map_err(|error| lost_report(&error))?;

@@ -18,7 +18,7 @@ use sluice_core::Revision;
 /// Longest line that is no error, in bytes: a type, a number and the line's end.
 const HEAD_BYTES_MAX: usize = 32;
 /// Longest error kept, in bytes.
-const ERROR_BYTES_MAX: usize = 4096;
+pub(crate) const ERROR_BYTES_MAX: usize = 4096;
 /// Largest string there can be: what Redis itself allows.
 const STRING_BYTES_MAX: usize = 512 << 20;
 /// Most items of an array there can be; no memory is set aside on the strength of it.
@@ -98,9 +98,10 @@ fn field_name(name: &[u8]) -> Bytes {
     }
 }
 
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    at: usize,
+/// How far the bytes have been read.
+pub(crate) struct Cursor<'a> {
+    pub bytes: &'a [u8],
+    pub at: usize,
 }
 
 impl<'a> Cursor<'a> {
@@ -119,7 +120,7 @@ impl<'a> Cursor<'a> {
         Ok((revision, strings))
     }
 
-    fn array(&mut self) -> Result<Option<usize>, Stop> {
+    pub fn array(&mut self) -> Result<Option<usize>, Stop> {
         match self.number(b'*')? {
             -1 => Ok(None),
             items => match usize::try_from(items) {
@@ -129,7 +130,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn string(&mut self) -> Result<&'a [u8], Stop> {
+    pub fn string(&mut self) -> Result<&'a [u8], Stop> {
         let length = match usize::try_from(self.number(b'$')?) {
             Ok(length) if length <= STRING_BYTES_MAX => length,
             Ok(_) | Err(_) => return Err(self.odd("a string of a sane length")),
@@ -143,13 +144,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn number(&mut self, tag: u8) -> Result<i64, Stop> {
+    pub fn number(&mut self, tag: u8) -> Result<i64, Stop> {
         let line = self.line(HEAD_BYTES_MAX)?;
         let digits = line.strip_prefix(&[tag]).and_then(|digits| std::str::from_utf8(digits).ok());
         digits.and_then(|digits| digits.parse().ok()).ok_or_else(|| self.odd("a length"))
     }
 
-    fn line(&mut self, bytes_max: usize) -> Result<&'a [u8], Stop> {
+    pub fn line(&mut self, bytes_max: usize) -> Result<&'a [u8], Stop> {
         let rest = &self.bytes[self.at..];
         let window = &rest[..rest.len().min(bytes_max)];
         match window.iter().position(|&b| b == b'\n') {
@@ -162,7 +163,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn odd(&self, wanted: &str) -> Stop {
+    pub fn odd(&self, wanted: &str) -> Stop {
         let rest = &self.bytes[self.at.min(self.bytes.len())..];
         let shown = rest[..rest.len().min(24)].escape_ascii();
         Stop::Odd(format!("its answer makes no sense: {wanted} was due before \"{shown}\": is this a Redis?"))

@@ -21,7 +21,7 @@ const FINDINGS_MAX: usize = 8;
 const TEXT_CHARS_MAX: usize = 400;
 
 /// The report, but for when it is written. Computes the root digest, which can take a while.
-pub(crate) fn report(identity: &Identity, standing: &Standing, now_ms: u64) -> HostReport {
+pub(crate) fn report(identity: &Identity, standing: &Standing, reads_from: Option<String>, now_ms: u64) -> HostReport {
     let state = &standing.state;
     let (refusals, refusals_from) = refusals(standing);
     let told = within(HELD_BYTES_MAX, standing.held.iter().map(held));
@@ -38,6 +38,7 @@ pub(crate) fn report(identity: &Identity, standing: &Standing, now_ms: u64) -> H
         bindings: state.range(VALIDATORS, None).count() as u64,
         held: told,
         held_others,
+        reads_from,
         source: standing.source.as_ref().map(|lost| clipped(&lost.0)),
         rift: standing.rift.map(|rift| rift.as_str().to_owned()),
         store: standing.store.as_ref().map(|lost| clipped(&lost.0)),

@@ -20,11 +20,12 @@ use std::time::Duration;
 use sluice_core::{Entry, Lost, Place, Revision};
 use tokio::time::sleep_until;
 
+use crate::address::Address;
 use crate::backoff::Backoff;
 use crate::pace::Pace;
 use crate::probe::{self, Odd};
 use crate::resp::Record;
-use crate::settings::{Address, Settings};
+use crate::settings::Settings;
 use crate::trouble::Trouble;
 use crate::wire::{Answer, Patience, Wire};
 
@@ -53,6 +54,8 @@ struct Line {
     parked: Option<Parked>,
     pace: Pace,
     backoff: Backoff,
+    /// Who answered last.
+    server: Option<Arc<str>>,
 }
 
 /// A connection between two pulls.
@@ -105,6 +108,7 @@ impl Tail {
                 parked: None,
                 pace: Pace::new(settings.batch_bytes, settings.batch_entries_max),
                 backoff: Backoff::new(settings),
+                server: None,
             }),
         }
     }
@@ -113,13 +117,18 @@ impl Tail {
     /// meanwhile opens its own.
     pub async fn pull(&self, place: Place) -> Result<Vec<Arc<Entry>>, Unpulled> {
         let parked = self.line().parked_for(place.revision);
-        let result = match parked {
+        let result = match self.unless_moved(parked).await {
             Some(parked) => match self.go_on(parked, &place, self.block).await {
                 // The server was restarted between two pulls: no news, and no reason to make others wait.
                 Err(Failure::Trouble(Trouble::HungUp)) => self.start(&place).await,
+                Err(Failure::Trouble(trouble)) if self.address.has_moved(&trouble) => self.start(&place).await,
                 other => other,
             },
             None => self.start(&place).await,
+        };
+        let result = match result {
+            Err(Failure::Trouble(trouble)) => self.follow(trouble, &place).await,
+            other => other,
         };
         match result {
             Ok(entries) => Ok(entries),
@@ -140,13 +149,32 @@ impl Tail {
         self.go_on(Parked { wire, ahead: None, newest_bytes: 0 }, place, LOOK).await
     }
 
+    /// The server that answered last; none before the first answer.
+    pub fn server(&self) -> Option<Arc<str>> {
+        self.line().server.clone()
+    }
+
+    /// The same at the server to which the log is moving, if that is the trouble.
+    async fn follow(&self, trouble: Trouble, place: &Place) -> Result<Vec<Arc<Entry>>, Failure> {
+        let Some(node) = self.address.asked_elsewhere(&trouble) else { return Err(trouble.into()) };
+        let wire = Wire::asking(&node, &self.address, self.connect, "sluice-tail").await?;
+        self.go_on(Parked { wire, ahead: None, newest_bytes: 0 }, place, LOOK).await
+    }
+
+    /// The connection, unless it is known to lead to a server that was replaced.
+    async fn unless_moved(&self, parked: Option<Parked>) -> Option<Parked> {
+        let parked = parked?;
+        let has_moved = parked.ahead.is_none() && self.address.is_another(&parked.wire.server()).await;
+        (!has_moved).then_some(parked)
+    }
+
     async fn go_on(&self, parked: Parked, place: &Place, block: Duration) -> Result<Vec<Arc<Entry>>, Failure> {
         let Parked { mut wire, ahead, newest_bytes } = parked;
         let Asked { count, is_probed, .. } = match ahead {
             Some(asked) => asked,
             None => {
                 let count = self.line().pace.count();
-                let is_probed = place.entry.is_some() && newest_bytes <= PROBE_BYTES_MAX;
+                let is_probed = place.entry.is_some() && newest_bytes <= PROBE_BYTES_MAX && wire.may_pipeline();
                 let asked = Asked { after: place.revision, count, is_probed };
                 self.ask(&mut wire, asked, block).await?;
                 asked
@@ -156,10 +184,10 @@ impl Tail {
         let last = check_order(place.revision, &answer.records)?;
         self.probe(&mut wire, place, &answer, is_probed).await?;
         let newest_bytes = if answer.records.is_empty() { newest_bytes } else { answer.newest_bytes };
-        let next = self.line().learn(&answer);
+        let next = self.line().learn(&answer, wire.server());
         if answer.is_whole {
             let is_busy = answer.records.len() >= count || answer.bytes >= BUSY_BYTES;
-            let is_probed = newest_bytes <= PROBE_BYTES_MAX;
+            let is_probed = newest_bytes <= PROBE_BYTES_MAX && wire.may_pipeline();
             let ahead = is_busy.then_some(Asked { after: last, count: next, is_probed });
             if let Some(asked) = ahead {
                 // A failure here concerns the next answer, and whoever wants it will see it.
@@ -207,7 +235,8 @@ impl Line {
         self.parked.take().filter(|parked| parked.ahead.is_none_or(|asked| asked.after == after))
     }
 
-    fn learn(&mut self, answer: &Answer) -> usize {
+    fn learn(&mut self, answer: &Answer, server: Arc<str>) -> usize {
+        self.server = Some(server);
         self.backoff.succeed();
         self.pace.note(answer.records.len(), answer.bytes);
         self.pace.count()

@@ -5,7 +5,9 @@ use std::io;
 use redis::RedisError;
 use sluice_core::Lost;
 
-use crate::settings::Address;
+use crate::address::Address;
+use crate::tls;
+use crate::url::Node;
 
 /// Why a question has no answer.
 #[derive(Clone, Debug)]
@@ -39,6 +41,9 @@ impl Trouble {
     }
 
     pub fn of_io(error: &io::Error) -> Trouble {
+        if let Some(words) = tls::words(error) {
+            return Trouble::Broken(words);
+        }
         match error.kind() {
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => {
                 Trouble::HungUp
@@ -83,13 +88,37 @@ impl Trouble {
         }
     }
 
+    /// The same, with the server it happened at, where the address does not tell.
+    pub fn at(self, node: &Node) -> Trouble {
+        match self {
+            Trouble::HungUp | Trouble::Broken(_) => Trouble::Broken(format!("{node}: {}", self.words())),
+            said @ Trouble::Said { .. } => said,
+        }
+    }
+
+    /// Whether the server says that another has what was asked for.
+    pub fn says_elsewhere(&self) -> bool {
+        match self {
+            Trouble::HungUp | Trouble::Broken(_) => false,
+            Trouble::Said { code, .. } => matches!(code.as_str(), "MOVED" | "READONLY" | "UNBLOCKED" | "MASTERDOWN"),
+        }
+    }
+
+    /// Whether a cluster's node refused it because the keys are elsewhere, or some of them.
+    pub fn is_redirection(&self) -> bool {
+        match self {
+            Trouble::HungUp | Trouble::Broken(_) => false,
+            Trouble::Said { code, .. } => matches!(code.as_str(), "MOVED" | "ASK"),
+        }
+    }
+
     /// Whether the connection it happened on is good no longer.
     pub fn ends_connection(&self) -> bool {
         match self {
             Trouble::HungUp | Trouble::Broken(_) => true,
             // A server that lost its role or its memory: whoever has the name now may be another.
             Trouble::Said { code, .. } => {
-                matches!(code.as_str(), "READONLY" | "UNBLOCKED" | "MASTERDOWN" | "NOAUTH" | "LOADING")
+                self.says_elsewhere() || matches!(code.as_str(), "CLUSTERDOWN" | "NOAUTH" | "LOADING")
             }
         }
     }
@@ -108,7 +137,9 @@ impl Trouble {
     /// What failed and what helps, without saying where.
     pub fn words(&self) -> String {
         match self {
-            Trouble::HungUp => "the server hung up: it restarts, is at its maxclients, or is no Redis".to_owned(),
+            Trouble::HungUp => {
+                "the server hung up: it restarts, is at its maxclients, wants TLS, or is no Redis".to_owned()
+            }
             Trouble::Broken(why) => why.clone(),
             Trouble::Said { code, words } => match remedy(code, words) {
                 Some(remedy) => format!("{code} {words}: {remedy}"),
@@ -129,11 +160,11 @@ fn remedy(code: &str, words: &str) -> Option<&'static str> {
         "NOPERM" => "grant it to this user with ACL SETUSER",
         "MISCONF" => "the server cannot save to its disk: free space there, or see its log",
         "OOM" => "raise maxmemory, or trim the log",
-        "READONLY" => "this is a replica: use the address of the primary",
+        "READONLY" => "this is a replica: use the address of the primary, or redis+sentinel://",
         "LOADING" => "the server reads its data set; this passes",
         "WRONGTYPE" => "another program uses this key: choose another space or database",
         "NOREPLICAS" => "too few replicas for min-replicas-to-write: start them, or lower it",
-        "MOVED" | "ASK" => "this is a cluster and the space lives on another of its nodes: use that one's address",
+        "MOVED" | "ASK" => "this is a cluster and another of its nodes has the space: use redis+cluster://host,host",
         "CLUSTERDOWN" => "the cluster misses slots: bring its nodes back",
         "MASTERDOWN" => "this replica lost its primary: use the address of the primary",
         "UNBLOCKED" => "the server became a replica; this passes when the address follows the primary",

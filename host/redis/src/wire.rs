@@ -1,18 +1,22 @@
 //! One connection to the server: opening it, logging in, and the blocking read of the log.
 
+mod reading;
+
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use redis::ConnectionAddr;
-use sluice_core::Revision;
+use redis::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
-use crate::resp::{self, Head, Parsed, Record, Stop};
-use crate::settings::Address;
+use crate::address::{Address, Place};
+use crate::reply;
+use crate::resp::{Parsed, Record, Stop};
 use crate::trouble::Trouble;
+use crate::url::{Login, Node};
 
 /// Room made for each read of the socket, in bytes.
 const READ_BYTES: usize = 256 << 10;
@@ -22,6 +26,9 @@ const IDLE_BYTES_MAX: usize = 1 << 20;
 /// too large is refused by the rules, alike on all hosts; beyond it the memory of this host comes first.
 const RECORD_BYTES_MAX: usize = 320 << 20;
 
+/// Where somebody else sees to the time.
+const PATIENT: Duration = Duration::from_secs(3600);
+
 /// Any byte stream.
 pub(crate) trait Pipe: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -30,7 +37,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Pipe for T {}
 /// A connection, logged in, with nothing on its way.
 pub(crate) struct Wire {
     pipe: Box<dyn Pipe>,
+    server: Arc<str>,
     buffer: BytesMut,
+    is_asking: bool,
 }
 
 /// How long to wait for an answer.
@@ -54,124 +63,138 @@ pub(crate) struct Answer {
 }
 
 impl Wire {
-    /// Connects and logs in; `purpose` is what `CLIENT LIST` shows.
+    /// Connects to whoever is behind the address now, and logs in; `purpose` is what `CLIENT LIST` shows.
     pub async fn open(address: &Address, limit: Duration, purpose: &str) -> Result<Wire, Trouble> {
         let opened = async {
-            let pipe = connect(address).await.map_err(|error| Trouble::of_io(&error))?;
-            let mut wire = Wire { pipe, buffer: BytesMut::new() };
-            wire.log_in(address, purpose).await?;
-            Ok(wire)
+            match &address.place {
+                Place::Unix(path) => {
+                    let pipe = UnixStream::connect(path).await.map_err(|error| Trouble::of_io(&error))?;
+                    let mut wire = Wire::over(Box::new(pipe), path.display().to_string().into());
+                    wire.log_in(&address.login, purpose).await?;
+                    wire.select(address.db).await?;
+                    Ok(wire)
+                }
+                Place::Single(node) => {
+                    let mut wire = Wire::to(node, address, &address.login, purpose).await?;
+                    wire.select(address.db).await?;
+                    Ok(wire)
+                }
+                Place::Sentinels(sentinels) => sentinels.open(address, limit, purpose).await,
+                Place::Cluster(cluster) => cluster.open(address, limit, purpose).await,
+            }
         };
-        timeout(limit, opened).await.unwrap_or_else(|_| Err(late(limit)))
+        timeout(limit, opened).await.unwrap_or_else(|_| match (late(limit), &address.tls) {
+            // A Redis that is spoken to in TLS and does not know it waits for the end of the line.
+            (Trouble::Broken(why), Some(_)) => Err(Trouble::Broken(format!("{why}, or it speaks no TLS there"))),
+            (late, _) => Err(late),
+        })
     }
 
-    /// The stream underneath.
-    pub fn into_pipe(self) -> Box<dyn Pipe> {
-        self.pipe
+    /// Connects to one server and logs in.
+    pub async fn to(node: &Node, address: &Address, login: &Login, purpose: &str) -> Result<Wire, Trouble> {
+        let connected = async {
+            let stream = TcpStream::connect((node.host.as_str(), node.port)).await?;
+            stream.set_nodelay(true)?;
+            let pipe: Box<dyn Pipe> = match &address.tls {
+                Some(tls) => Box::new(tls.begin(&node.host, stream).await?),
+                None => Box::new(stream),
+            };
+            Ok(pipe)
+        };
+        let pipe = connected.await.map_err(|error: io::Error| Trouble::of_io(&error))?;
+        let mut wire = Wire::over(pipe, node.to_string().into());
+        wire.log_in(login, purpose).await?;
+        Ok(wire)
     }
 
-    async fn log_in(&mut self, address: &Address, purpose: &str) -> Result<(), Trouble> {
-        let redis = address.info().redis_settings();
+    /// The same, behind an `ASKING` for each question: the node has the keys, and not yet the slot.
+    pub async fn asking(node: &Node, address: &Address, limit: Duration, purpose: &str) -> Result<Wire, Trouble> {
+        let opened = timeout(limit, Wire::to(node, address, &address.login, purpose)).await;
+        let wire = opened.unwrap_or_else(|_| Err(late(limit))).map_err(|trouble| trouble.at(node))?;
+        Ok(Wire { is_asking: true, ..wire })
+    }
+
+    fn over(pipe: Box<dyn Pipe>, server: Arc<str>) -> Wire {
+        Wire { pipe, server, buffer: BytesMut::new(), is_asking: false }
+    }
+
+    /// The stream underneath, and where it leads.
+    pub fn into_pipe(self) -> (Box<dyn Pipe>, Arc<str>) {
+        (self.pipe, self.server)
+    }
+
+    /// Where it leads.
+    pub fn server(&self) -> Arc<str> {
+        self.server.clone()
+    }
+
+    /// Whether each question is answered twice, first the `ASKING`.
+    pub fn is_asking(&self) -> bool {
+        self.is_asking
+    }
+
+    async fn log_in(&mut self, login: &Login, purpose: &str) -> Result<(), Trouble> {
         let mut steps: Vec<Vec<&[u8]>> = Vec::new();
-        match (redis.username(), redis.password()) {
+        match (&login.user, &login.password) {
             (Some(user), Some(password)) => steps.push(vec![b"AUTH", user.as_bytes(), password.as_bytes()]),
             (None, Some(password)) => steps.push(vec![b"AUTH", password.as_bytes()]),
             (_, None) => (),
-        }
-        let db = redis.db().to_string();
-        if redis.db() != 0 {
-            steps.push(vec![b"SELECT", db.as_bytes()]);
         }
         steps.push(vec![b"CLIENT", b"SETNAME", purpose.as_bytes()]);
         // The last of them is for the operator's eyes only: a server that forbids it is as good.
         let last = steps.len() - 1;
         let text: Vec<u8> = steps.iter().flat_map(|step| command(step)).collect();
         // At its limit of clients a server says so and hangs up, whether or not it is spoken to.
-        let written = self.pipe.write_all(&text).await;
+        let written = self.send(&text).await;
         for step in 0..=last {
-            match Trouble::said(&self.status().await?) {
-                Trouble::Said { code, .. } if code == "OK" => (),
-                Trouble::Said { code, words } if step == last && is_about_naming(&code, &words) => (),
-                trouble => return Err(trouble),
+            match self.reply().await {
+                Ok(_) => (),
+                Err(Trouble::Said { code, words }) if step == last && is_about_naming(&code, &words) => (),
+                Err(trouble) => return Err(trouble),
             }
         }
-        written.map_err(|error| Trouble::of_io(&error))
+        written
     }
 
-    /// A line that says how a command went, without its first byte.
-    async fn status(&mut self) -> Result<String, Trouble> {
-        loop {
-            if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\r\n") {
-                let line = self.buffer.split_to(end + 2);
-                return match line[0] {
-                    b'+' | b'-' => Ok(String::from_utf8_lossy(&line[1..end]).into_owned()),
-                    _ => Err(Trouble::Broken("it does not answer as a Redis does: check the port".to_owned())),
-                };
-            }
-            if self.buffer.len() > IDLE_BYTES_MAX {
-                return Err(Trouble::Broken("it does not answer as a Redis does: check the port".to_owned()));
-            }
-            let read = self.pipe.read_buf(&mut self.buffer).await;
-            if read.map_err(|error| Trouble::of_io(&error))? == 0 {
-                return Err(Trouble::HungUp);
-            }
+    /// Chooses the database.
+    pub async fn select(&mut self, db: u32) -> Result<(), Trouble> {
+        match db {
+            0 => Ok(()),
+            db => self.ask_once(&["SELECT", &db.to_string()]).await.map(drop),
         }
     }
 
-    /// Asks for up to `count` records behind `after`; the answer must be read before anything else is asked. With
-    /// `probed`, what stands at `after` is asked for besides, and answered when the first answer is complete.
-    pub async fn ask(
-        &mut self,
-        log: &str,
-        after: Revision,
-        (count, block): (usize, Duration),
-        probed: bool,
-    ) -> Result<(), Trouble> {
+    /// Asks something that is answered at once. The caller sees to the time it may take.
+    pub async fn ask_once(&mut self, words: &[&str]) -> Result<Value, Trouble> {
+        self.say(&command(&words.iter().map(|word| word.as_bytes()).collect::<Vec<_>>())).await?;
+        self.reply().await
+    }
+
+    /// Sends commands, packed; their replies must be read before anything else is sent.
+    pub async fn say(&mut self, packed: &[u8]) -> Result<(), Trouble> {
         if !self.buffer.is_empty() {
             return Err(Trouble::Broken("the server answered what nobody asked: is a proxy in between?".to_owned()));
         }
-        let (count, block, after) = (count.to_string(), block.as_millis().to_string(), after.to_string());
-        let words = ["XREAD", "COUNT", &count, "BLOCK", &block, "STREAMS", log, &after];
-        let mut text = command(&words.map(str::as_bytes));
-        if probed {
-            text.extend(probe(log, &after));
+        match self.is_asking {
+            true => self.send(&[&command(&[b"ASKING"]), packed].concat()).await,
+            false => self.send(packed).await,
         }
-        self.pipe.write_all(&text).await.map_err(|error| Trouble::of_io(&error))
     }
 
-    /// Asks for what stands at `after`, or first behind it.
-    pub async fn ask_at(&mut self, log: &str, after: Revision) -> Result<(), Trouble> {
-        self.pipe.write_all(&probe(log, &after.to_string())).await.map_err(|error| Trouble::of_io(&error))
-    }
-
-    /// Reads the answer. Past `bytes_max` it stops with what it has: the count asked for came from smaller
-    /// entries, and a host must not take a gigabyte because a thousand entries turned out large.
-    pub async fn answer(&mut self, patience: Patience, bytes_max: usize) -> Result<Answer, Trouble> {
-        let mut answer = Answer { records: Vec::new(), bytes: 0, newest_bytes: 0, is_whole: true };
-        let mut wait = patience.first;
-        let (head, used) = self.until(resp::head, &mut wait, patience.next).await?;
+    /// Reads one reply, whatever it is; an error is trouble. Its caller sees to the time it may take.
+    pub async fn reply(&mut self) -> Result<Value, Trouble> {
+        let (reply, used) = self.until(reply::read, &mut PATIENT.clone(), PATIENT).await?;
         self.buffer.advance(used);
-        let records = match head {
-            Head::Nothing => 0,
-            Head::Records(records) => records,
-            Head::Error(line) => return Err(Trouble::said(&line)),
+        reply.map_err(|line| Trouble::said(&line))
+    }
+
+    async fn send(&mut self, text: &[u8]) -> Result<(), Trouble> {
+        let sent = async {
+            self.pipe.write_all(text).await?;
+            // TLS keeps what it is given until it is told.
+            self.pipe.flush().await
         };
-        answer.records.reserve(records.min(1024));
-        while answer.records.len() < records {
-            let (record, used) = self.until(resp::record, &mut wait, patience.next).await?;
-            self.buffer.advance(used);
-            answer.bytes += used;
-            answer.newest_bytes = used;
-            answer.records.push(record);
-            if answer.bytes > bytes_max && answer.records.len() < records {
-                answer.is_whole = false;
-                return Ok(answer);
-            }
-        }
-        if self.buffer.is_empty() && self.buffer.capacity() > IDLE_BYTES_MAX {
-            self.buffer = BytesMut::new();
-        }
-        Ok(answer)
+        sent.await.map_err(|error| Trouble::of_io(&error))
     }
 
     async fn until<T>(
@@ -199,19 +222,6 @@ impl Wire {
     }
 }
 
-async fn connect(address: &Address) -> io::Result<Box<dyn Pipe>> {
-    match address.info().addr() {
-        ConnectionAddr::Tcp(host, port) => {
-            let stream = TcpStream::connect((host.as_str(), *port)).await?;
-            stream.set_nodelay(true)?;
-            Ok(Box::new(stream))
-        }
-        ConnectionAddr::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
-        // Refused when the settings were read.
-        other => Err(io::Error::other(format!("{other}: this build cannot connect to such an address"))),
-    }
-}
-
 fn command(words: &[&[u8]]) -> Vec<u8> {
     let mut text = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {
@@ -222,17 +232,11 @@ fn command(words: &[&[u8]]) -> Vec<u8> {
     text
 }
 
-/// From an entry on, that one included, which is answered as `XREAD` answers.
-fn probe(log: &str, at: &str) -> Vec<u8> {
-    let before = at.parse().map_or(Revision::ZERO, Revision::before).to_string();
-    command(&["XREAD", "COUNT", "1", "STREAMS", log, &before].map(str::as_bytes))
-}
-
 fn is_about_naming(code: &str, words: &str) -> bool {
     code == "NOPERM" || code == "ERR" && words.starts_with("unknown")
 }
 
-fn late(limit: Duration) -> Trouble {
+pub(crate) fn late(limit: Duration) -> Trouble {
     let ms = limit.as_millis();
     Trouble::Broken(format!("no answer in {ms} ms: the server stands still, or the network drops packets"))
 }

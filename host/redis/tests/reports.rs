@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use common::{Server, wait_for};
 use sluice_core::{Digest, Finding, Key, Lost, Refusal, Refused, Remark, Revision, Severity, Standing, State};
-use sluice_node::ports::{Blobs, Reports};
+use sluice_node::ports::{Blobs, Log, Reports};
 use sluice_redis::{API_VERSION, Identity, REPORT_BYTES_MAX, Redis};
 
 fn identity(host: &str) -> Identity {
@@ -75,12 +75,17 @@ async fn a_report_tells_where_a_host_stands_and_expires() {
     assert_eq!(reports.iter().map(|report| &report.host[..]).collect::<Vec<_>>(), ["ams-1", "ams-2"]);
     let report = &reports[1];
     assert_eq!((&report.api_version[..], &report.revision[..], report.index), (API_VERSION, "1000-0", 5));
+    assert_eq!(report.reads_from, None, "nothing was pulled yet");
     assert_eq!((&report.root, &report.refusals_from[..]), (&State::default().root().to_string(), "0-0"));
     assert_eq!(report.refusals.iter().map(|refusal| &refusal.revision[..]).collect::<Vec<_>>(), ["0-0", "1-0", "2-0"]);
     assert_eq!((&report.refusals[0].class[..], &report.refusals[0].keys[..]), ("guarded", &["a/b".to_owned()][..]));
     assert_eq!((report.source.as_deref(), report.store.as_deref()), (Some("away"), None));
     let text = serde_json::to_value(report).unwrap();
     assert_eq!((&text["refusalsFrom"], &text["refusals"][0]["keysTotal"]), (&"0-0".into(), &1.into()), "{text:#}");
+
+    redis.pull(Revision::ZERO.into()).await.unwrap();
+    redis.reporter(identity("ams-2")).report(standing(0, "")).await.unwrap();
+    assert_eq!(redis.reports().await.unwrap()[1].reads_from.as_deref(), server.socket().to_str());
 
     server.say(&["PEXPIRE", "sluice:{shop}:host:ams-1", "1"]).await;
     wait_for(|| async { redis.reports().await.unwrap().len() == 1 }).await;

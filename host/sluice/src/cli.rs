@@ -9,6 +9,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sluice_core::{Digest, Revision};
 
+use crate::wiring::edges::Durability;
+
 pub use author::{
     Document, Lang, ValidatorBench, ValidatorBuild, ValidatorNew, ValidatorRecord, ValidatorReplay, ValidatorRun,
     ValidatorTest, ValidatorWit,
@@ -190,6 +192,9 @@ pub struct PublishArgs {
     /// Wait until this share of live hosts has it: all, quorum, or N%; without the flag, the first host's outcome
     #[arg(long, value_name = "SHARE", num_args = 0..=1, require_equals = true, default_missing_value = "all", value_parser = share)]
     pub wait: Option<Share>,
+    /// Have it confirmed by N replicas (1 when no level is given), by Redis's disk (disk), or by both (disk+N); else 5
+    #[arg(long, value_name = "LEVEL", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
+    pub durable: Option<Durability>,
 }
 
 /// How many hosts must have a change.

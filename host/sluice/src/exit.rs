@@ -10,6 +10,7 @@ pub const TEXT: &str = "\
 2   wrong usage or settings
 3   Redis or the host could not be reached, or --timeout ran out
 4   a race was lost: conflict, fenced, lock lost
+5   appended, but not as durable as --durable asked for: nobody can tell whether it outlives a failover
 70  a bug in sluice
 ";
 
@@ -32,12 +33,14 @@ pub enum Failure {
     Usage(String),
     /// See to it that Redis or the host is up, or wait longer.
     Away(String),
+    /// Do it again with the same token, or live with the risk.
+    Indeterminate(String),
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Usage(why) | Failure::Away(why) => f.write_str(why),
+            Failure::Usage(why) | Failure::Away(why) | Failure::Indeterminate(why) => f.write_str(why),
         }
     }
 }
@@ -66,6 +69,7 @@ pub fn code(result: anyhow::Result<Ended>) -> ExitCode {
             match error.chain().find_map(|cause| cause.downcast_ref::<Failure>()) {
                 Some(Failure::Usage(_)) => ExitCode::from(2),
                 Some(Failure::Away(_)) => ExitCode::from(3),
+                Some(Failure::Indeterminate(_)) => ExitCode::from(5),
                 None => ExitCode::from(1),
             }
         }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::output::Table;
 use crate::utc::ago;
-use crate::wiring::edges::{HostReport, Seen, StreamFacts};
+use crate::wiring::edges::{HostReport, Seen, ServerFacts, StreamFacts};
 
 /// Hex digits of a root digest shown to people: enough to tell two apart.
 const ROOT_DIGITS: usize = 12;
@@ -15,6 +15,8 @@ const ROOT_DIGITS: usize = 12;
 pub struct Fleet {
     pub hosts: Vec<Seen>,
     pub log: Option<StreamFacts>,
+    /// The server it is on, as far as it tells.
+    pub server: Option<ServerFacts>,
     pub now_ms: u64,
 }
 
@@ -49,6 +51,23 @@ impl Fleet {
             }
             (false, Some(_)) => format!("{hosts}, not converged: {} revisions{silent}", revisions.len()),
         }
+    }
+
+    /// The server in one line for people; none when it tells nothing.
+    pub fn server(&self) -> Option<String> {
+        let facts = self.server.as_ref().filter(|facts| !facts.role.is_empty())?;
+        let role = match (facts.role.as_str(), facts.replicas) {
+            ("master", 1) => "primary with 1 replica".to_owned(),
+            ("master", replicas) => format!("primary with {replicas} replicas"),
+            _ => "a replica".to_owned(),
+        };
+        let kept = match (facts.is_appendonly, facts.save.as_deref()) {
+            (true, _) => "append-only file",
+            (false, Some("")) => "kept in memory only",
+            (false, _) => "images only",
+        };
+        let ServerFacts { place, server, version, maxmemory_policy, .. } = facts;
+        Some(format!("{server} {version} at {place}: {role}, {kept}, {maxmemory_policy}"))
     }
 
     /// One row a host; for people digests are short and ages have units.
@@ -131,7 +150,7 @@ mod tests {
     fn fleet(hosts: Vec<Seen>) -> Fleet {
         let last = Revision { ms: 5, seq: 0 };
         let log = StreamFacts { length: 4, last, first: None, added: Some(4) };
-        Fleet { hosts, log: Some(log), now_ms: 3_500 }
+        Fleet { hosts, log: Some(log), server: None, now_ms: 3_500 }
     }
 
     #[track_caller]
@@ -162,6 +181,24 @@ mod tests {
             false,
             "2 hosts, not converged: 1 cannot decide a change",
         );
+    }
+
+    #[test]
+    fn the_server_is_told_in_one_line_or_not_at_all() {
+        let facts = ServerFacts {
+            place: "10.0.0.1:6379".to_owned(),
+            server: "redis".to_owned(),
+            version: "7.2.1".to_owned(),
+            role: "master".to_owned(),
+            replicas: 1,
+            is_appendonly: true,
+            maxmemory_policy: "noeviction".to_owned(),
+            ..ServerFacts::default()
+        };
+        let line = |server| Fleet { server, ..fleet(vec![]) }.server();
+        let told = "redis 7.2.1 at 10.0.0.1:6379: primary with 1 replica, append-only file, noeviction";
+        assert_eq!(line(Some(facts)).as_deref(), Some(told));
+        assert_eq!((line(None), line(Some(ServerFacts::default()))), (None, None));
     }
 
     #[test]

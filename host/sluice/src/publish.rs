@@ -10,12 +10,12 @@ use sluice_node::{AppendError, Blobs, Log};
 
 use crate::cli::{PublishArgs, Share};
 use crate::draft::{self, Draft, Edit};
-use crate::exit::{Ended, Failure, away};
+use crate::exit::{Ended, Failure, away, usage};
 use crate::space::{Context, Space};
 use crate::through::Through;
 use crate::told::Told;
 use crate::way::Way;
-use crate::wiring::edges::HostReport;
+use crate::wiring::edges::{Durability, HostReport};
 
 /// First pause between two looks at the hosts' reports, and the longest.
 const LOOK_PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
@@ -42,8 +42,9 @@ async fn append(context: &Context, space: &Space, draft: Draft, args: &PublishAr
         let (revision, outcome) = judged_here(space, &draft).await?;
         return Told::of(&outcome).print(context, Some(revision), "dry run: nothing was appended");
     }
-    let revision = appended(space, draft).await?;
-    in_time(context, revision, async |so_far| {
+    let token = draft.token.clone();
+    let (revision, shortfall) = appended(space, draft, args.durable).await?;
+    let ended = in_time(context, revision, async |so_far| {
         let reports = async || Ok(space.redis.reports().await.map_err(|lost| away(lost.0))?);
         let reports = gathered(reports, revision, args.wait, so_far).await?;
         let told = match there(&reports, revision).find_map(|report| Told::from_report(report, revision)) {
@@ -52,17 +53,34 @@ async fn append(context: &Context, space: &Space, draft: Draft, args: &PublishAr
         };
         told.print(context, Some(revision), &shared(&reports, revision))
     })
-    .await
+    .await?;
+    match shortfall {
+        // What was refused may be lost.
+        Some(why) if ended == Ended::Yes => {
+            let why = space.redis.indeterminate(revision, &why).0;
+            let remedy = format!("repeat it with --token {token}, which applies it once");
+            Err(Failure::Indeterminate(format!("{why}: {remedy}")).into())
+        }
+        Some(_) | None => Ok(ended),
+    }
 }
 
 /// Publishes without waiting for what becomes of it.
-pub async fn appended(space: &Space, draft: Draft) -> Result<Revision> {
+/// Tells what is missing from the durability asked for.
+pub async fn appended(space: &Space, draft: Draft, durable: Option<Durability>) -> Result<(Revision, Option<String>)> {
     for (blob, bytes) in draft.blobs {
         let stored = space.redis.store(bytes).await.map_err(|lost| away(lost.0))?;
         anyhow::ensure!(stored == blob, "blob {} was stored as {}", blob.digest, stored.digest);
     }
     let token = draft.token;
-    space.redis.append(draft.fields).await.map_err(|error| match error {
+    let appended = match durable {
+        None => space.redis.append(draft.fields).await.map(|revision| (revision, None)),
+        Some(level) => {
+            let appended = space.redis.append_durably(&draft.fields, level).await;
+            appended.map(|appended| (appended.revision, appended.shortfall))
+        }
+    };
+    appended.map_err(|error| match error {
         // Nobody can tell whether it was appended; with the same token a retry is the same change.
         AppendError::Away(_) => away(format!("{error}: retry with --token {token}")),
         AppendError::Refused(_) => anyhow::Error::new(error),
@@ -91,6 +109,9 @@ async fn post(
     bases: &[(Key, Revision)],
     args: &PublishArgs,
 ) -> Result<Ended> {
+    if let Some(level) = args.durable {
+        return Err(usage(format!("--durable={level}: how durable a host appends is its own setting: leave it out")));
+    }
     let token = draft::token(args);
     let change = draft::document(edits, bases, args, &token);
     let path = if args.dry_run { "/v1/changes?dry_run=true" } else { "/v1/changes" };

@@ -26,6 +26,9 @@ pub struct Typed {
     space: Option<String>,
     /// The Redis that holds the log. Default: `--redis`.
     redis: Option<String>,
+    /// What a change published over HTTP must have reached before it is confirmed: a number of replicas, `disk`,
+    /// or `disk+N`. Default: the memory of Redis.
+    durable: Option<String>,
     /// Folder for the local store and compiled validators.
     data: Option<PathBuf>,
     /// Folder for compiled validators, which hosts of one user may share. Default: in the data folder.
@@ -124,6 +127,7 @@ pub struct Settings {
     pub id: String,
     pub space: String,
     pub redis: String,
+    pub durable: Option<edges::Durability>,
     pub data: PathBuf,
     pub cache: PathBuf,
     pub listen: SocketAddr,
@@ -161,6 +165,8 @@ impl Settings {
         told(compiler.clone().map(drop));
         let (publish_token, fault) = token(typed.publish_token_file.as_deref());
         told(fault);
+        let durable = typed.durable.as_deref().map(str::parse).transpose();
+        told(durable.as_ref().map(drop).map_err(|why: &String| format!("durable: {why}")));
         let log_form = match typed.log.form.as_deref() {
             None | Some("text") => LogForm::Text,
             Some("json") => LogForm::Json,
@@ -179,6 +185,7 @@ impl Settings {
             data,
             id,
             space,
+            durable: durable.expect("a level without a fault was read"),
             redis: typed.redis.unwrap_or_else(|| reach.redis.clone()),
             listen: listen.expect("an address without a fault is there"),
             admin,

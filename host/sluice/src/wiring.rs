@@ -24,6 +24,8 @@ use crate::settings::{self, Settings};
 pub struct Wired {
     /// Where applications read.
     pub address: std::net::SocketAddr,
+    /// The log it follows.
+    pub redis: Arc<Redis>,
     surface: Arc<Surface>,
     running: Running,
     stop: watch::Sender<bool>,
@@ -39,7 +41,9 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
     };
     let address = listener.local_addr()?;
     let (store, state) = open_store(settings)?;
-    let redis = Arc::new(Redis::new(redis_settings(&settings.redis, &settings.space)?).map_err(usage)?);
+    let bounds = redis_settings(&settings.redis, &settings.space)?;
+    let bounds = sluice_redis::Settings { durable: settings.durable, ..bounds };
+    let redis = Arc::new(Redis::new(bounds).map_err(usage)?);
     let judge = Arc::new(hosts_judge(settings, redis.clone())?);
     let hub = Arc::new(Hub::new(state.clone()));
     let ports = Ports {
@@ -50,7 +54,7 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
         judge: judge.clone(),
         store: Arc::new(store),
     };
-    let surface = surface(settings, hub.clone(), (&ports, redis), metrics);
+    let surface = surface(settings, hub.clone(), (&ports, redis.clone()), metrics);
     let host = Host { settings: sluice_core::Settings::default(), state, ports, hub };
     let (stop, stopped) = watch::channel(false);
     let serves = if admin.is_some() { Serves::Data } else { Serves::Everything };
@@ -60,7 +64,7 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
         listeners.push(tokio::spawn(serving));
     }
     let running = host.start(&tokio::runtime::Handle::current());
-    Ok(Wired { address, surface, running, stop, listeners })
+    Ok(Wired { address, redis, surface, running, stop, listeners })
 }
 
 impl Wired {

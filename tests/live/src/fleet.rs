@@ -33,11 +33,21 @@ impl Fleet {
         Fleet::begin(count, None)
     }
 
+    /// The same around a server that is up already, which is reached by this URL.
+    pub fn around(server: Server, url: &str, count: usize) -> Result<Fleet> {
+        Fleet::of(server, url, count, Some(binary()?.with_file_name("validators-of-tests")))
+    }
+
     fn begin(count: usize, cache: Option<PathBuf>) -> Result<Fleet> {
         let server = Server::start()?;
+        let url = server.url();
+        Fleet::of(server, &url, count, cache)
+    }
+
+    fn of(server: Server, url: &str, count: usize, cache: Option<PathBuf>) -> Result<Fleet> {
         let folder = tempfile::Builder::new().prefix("sluice-fleet-").tempdir()?;
         let cache = cache.unwrap_or_else(|| folder.path().join("cache"));
-        let sluice = Sluice::new(&server.url(), "shop", &cache);
+        let sluice = Sluice::new(url, "shop", &cache);
         let mut fleet = Fleet { hosts: Vec::new(), server, sluice, folder };
         for number in 1..=count {
             let host = fleet.host(&format!("edge-{number}"), &[])?;

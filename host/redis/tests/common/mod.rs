@@ -30,7 +30,9 @@ impl Server {
 
     pub async fn restart(&mut self) {
         self.kill();
-        let child = Command::new("redis-server")
+        // Another version, or a valkey-server.
+        let program = std::env::var_os("SLUICE_REDIS_SERVER").unwrap_or_else(|| "redis-server".into());
+        let child = Command::new(program)
             .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"])
             .arg(self.socket())
             .arg("--dir")

@@ -100,6 +100,7 @@ fn settings(reach: &Reach, folder: &Path, number: u16) -> Settings {
         id,
         space: reach.space.clone(),
         redis: reach.redis.clone(),
+        durable: None,
         listen: ([127, 0, 0, 1], 0).into(),
         admin: None,
         publish_token: None,

@@ -1,7 +1,7 @@
 //! `sluice doctor`: what is wrong, or soon will be, and what to do about it.
 
 mod disk;
-mod server;
+pub mod server;
 
 use anyhow::Result;
 use serde_json::json;
@@ -16,11 +16,11 @@ use crate::wiring::edges::{BUILT_IN, library};
 /// One thing looked at.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Finding {
-    check: &'static str,
+    pub check: &'static str,
     grade: Grade,
-    found: String,
+    pub found: String,
     /// What to do about it; empty when all is well.
-    fix: String,
+    pub fix: String,
 }
 
 /// How it is. Later is worse.

@@ -1,16 +1,26 @@
 //! `sluice host`: the daemon, and a look at whether it would start.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use anyhow::Result;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tokio::time::sleep;
+use tracing::{info, warn};
 
 use crate::cli::{HostArgs, HostVerb};
+use crate::commands::doctor::server;
 use crate::exit::Ended;
 use crate::output::Table;
 use crate::settings::Settings;
 use crate::space::Context;
+use crate::wiring::edges::Redis;
 use crate::{telemetry, wiring};
+
+/// Pause between two looks at the server behind a host, and the shorter one while it is away.
+const LOOK_PAUSE: Duration = Duration::from_secs(60);
+const AWAY_PAUSE: Duration = Duration::from_secs(5);
 
 pub fn run(context: &Context, verb: &HostVerb) -> Result<Ended> {
     context.takes_no_host("sluice host is about a host here: leave it out, --listen says where it serves")?;
@@ -29,6 +39,7 @@ fn run_host(context: &Context, args: &HostArgs) -> Result<Ended> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let wired = wiring::build(&settings, metrics).await?;
+        let heeding = tokio::spawn(heed(wired.redis.clone()));
         info!(host = %settings.id, space = %settings.space, address = %wired.address, "serving");
         // The one line on stdout: where it serves, for whoever started it on port 0.
         context.output.line(&format!("http://{}", wired.address))?;
@@ -37,9 +48,28 @@ fn run_host(context: &Context, args: &HostArgs) -> Result<Ended> {
             _ = interrupt.recv() => (),
         }
         info!("stopping");
+        heeding.abort();
         wired.drain().await;
         Ok(Ended::Yes)
     })
+}
+
+/// Looks at the Redis behind this host now and then, and warns once of each thing that endangers the log there.
+async fn heed(redis: Arc<Redis>) {
+    let mut before: Vec<&'static str> = Vec::new();
+    loop {
+        let glance = redis.server_glance().await;
+        let pause = if glance.is_ok() { LOOK_PAUSE } else { AWAY_PAUSE };
+        if let Ok(facts) = glance {
+            let dangers = server::dangers(&facts);
+            for danger in dangers.iter().filter(|danger| !before.contains(&danger.check)) {
+                let (check, found, fix) = (danger.check, &danger.found, &danger.fix);
+                warn!(check, found, fix, place = facts.place, "the log is in danger at its Redis");
+            }
+            before = dangers.iter().map(|danger| danger.check).collect();
+        }
+        sleep(pause).await;
+    }
 }
 
 /// Tries everything a start needs, and ends.

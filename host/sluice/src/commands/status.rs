@@ -38,7 +38,9 @@ pub fn run(context: &Context, args: &Status) -> Result<Ended> {
 pub async fn fleet(space: &Space) -> Result<Fleet> {
     let hosts = space.redis.hosts().await.map_err(|lost| away(lost.0))?;
     let log = space.redis.stream().await.map_err(|lost| away(lost.0))?;
-    Ok(Fleet { hosts, log, now_ms: wall_ms() })
+    // A fleet's standing is told also where we may not ask about the server.
+    let server = space.redis.server_glance().await.ok();
+    Ok(Fleet { hosts, log, server, now_ms: wall_ms() })
 }
 
 fn show(output: &Output, fleet: &Fleet, id: Option<&str>) -> Result<Ended> {
@@ -48,6 +50,9 @@ fn show(output: &Output, fleet: &Fleet, id: Option<&str>) -> Result<Ended> {
     let is_short = matches!(output.form(), Form::Table | Form::Wide);
     output.many("Status", &fleet.table(is_short))?;
     output.remark(fleet.summary());
+    if let Some(server) = fleet.server() {
+        output.remark(server);
+    }
     Ok(if fleet.is_converged() { Ended::Yes } else { Ended::No })
 }
 

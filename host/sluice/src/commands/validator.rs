@@ -56,7 +56,7 @@ async fn push(context: &Context, text: &str) -> Result<Ended> {
     let space = context.space()?;
     let component = Component::find(text, &space).await?;
     component.store(&space).await?;
-    publish::appended(&space, Draft::new(&[component.announcement()?], &[], &PublishArgs::default())?).await?;
+    publish::appended(&space, Draft::new(&[component.announcement()?], &[], &PublishArgs::default())?, None).await?;
     match context.output.form() {
         // The digest alone, as the next command wants it.
         Form::Table | Form::Wide | Form::Name => context.output.line(&component.digest.to_string())?,

@@ -5,25 +5,43 @@
 
 mod authors;
 mod ceilings;
+mod clusters;
 mod compilers;
 mod dev;
+mod durable;
+mod failover;
 mod fields;
 mod http_streams;
 mod http_values;
 mod http_writes;
 mod languages;
 mod metrics;
+mod network;
 mod outages;
 mod put;
 mod races;
 mod reading;
 mod recordings;
 mod rifts;
+mod servers;
 mod starts;
 mod storm;
 mod through;
+mod tls;
 mod trees;
 mod trials;
 mod trouble;
 mod validators;
 mod values;
+
+use anyhow::Result;
+use sluice_live::sluice::binary;
+use sluice_live::{Host, Sluice};
+
+/// A host and the command line, by this URL of a Redis that is more than one server.
+fn edge(redis: &str) -> Result<(Sluice, tempfile::TempDir, Host)> {
+    let folder = tempfile::Builder::new().prefix("sluice-fleet-").tempdir()?;
+    let sluice = Sluice::new(redis, "shop", &binary()?.with_file_name("validators-of-tests"));
+    let host = Host::start(&sluice, "edge-1", folder.path().join("edge-1"), &[])?;
+    Ok((sluice, folder, host))
+}

@@ -47,10 +47,10 @@ fn a_host_restarted_without_redis_serves_all_it_had() -> Result<()> {
 #[test]
 fn a_redis_that_dies_while_publishing_loses_nothing_it_confirmed() -> Result<()> {
     let mut fleet = Fleet::start(2)?;
-    // Every write is on disk before it is confirmed, or the server itself could lose what it confirmed.
-    fleet.server.cli(&["CONFIG", "SET", "appendfsync", "always"])?;
     let mut confirmed = Vec::new();
     for round in 0..3 {
+        // Every write is on disk before it is confirmed, or the server itself could lose what it confirmed.
+        fleet.server.cli(&["CONFIG", "SET", "appendfsync", "always"])?;
         for at in 0..100 {
             confirmed.push(fleet.xadd(&[&format!("put:k/{round}-{at}"), "1"])?);
         }
@@ -59,6 +59,7 @@ fn a_redis_that_dies_while_publishing_loses_nothing_it_confirmed() -> Result<()>
         fleet.server.resume()?;
     }
     let last = fleet.xadd(&["put:end", "1"])?;
+    assert_eq!(fleet.entries()?, confirmed.len() as u64 + 1);
     let status = fleet.converge(&last);
     assert_eq!(status["index"], confirmed.len() + 1);
     assert_eq!(status["keys"], confirmed.len() + 1);

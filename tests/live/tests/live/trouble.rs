@@ -32,7 +32,12 @@ fn an_address_where_no_redis_is_ends_with_3_and_shows_no_password() -> Result<()
 #[test]
 fn a_url_that_is_none_ends_with_2_and_is_not_repeated() -> Result<()> {
     let fleet = Fleet::start(0)?;
-    for url in ["http://mei:hunter2@127.0.0.1", "redis://mei:hunter2@127.0.0.1/x", "rediss://mei:hunter2@127.0.0.1"] {
+    for url in [
+        "http://mei:hunter2@127.0.0.1",
+        "redis://mei:hunter2@127.0.0.1/x",
+        "rediss://mei:hunter2@127.0.0.1?key=hunter2",
+        "redis+sentinel://mei:hunter2@127.0.0.1",
+    ] {
         for args in [&["put", "k", "1"][..], &["ls"], &["host", "run", "--listen", "127.0.0.1:0"]] {
             let data = fleet.folder.path().join("astray").to_string_lossy().into_owned();
             let more: &[&str] = if args[0] == "host" { &["--data", &data] } else { &[] };

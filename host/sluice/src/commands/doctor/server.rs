@@ -1,6 +1,6 @@
 //! Redis, as an operator should know it before trusting it with a fleet.
 
-use super::Finding;
+use super::{Finding, Grade};
 use crate::utc::{ago, utc};
 use crate::wiring::edges::{Right, ServerFacts, StreamFacts};
 
@@ -10,6 +10,9 @@ const PING_SLOW_US: u64 = 20_000;
 const SKEW_MS: (u64, u64) = (1_000, 60_000);
 /// Used in percent of what there is, from which on there soon is none left.
 const FULL_PERCENT: u64 = 80;
+
+/// What is found where the server keeps silent.
+const UNTOLD: &str = "it does not tell";
 
 /// What the server says about itself.
 pub fn look(facts: &ServerFacts, address: &str) -> Vec<Finding> {
@@ -25,8 +28,21 @@ pub fn look(facts: &ServerFacts, address: &str) -> Vec<Finding> {
     ]
 }
 
+/// What may cost the log, and would not show before it does.
+pub fn dangers(facts: &ServerFacts) -> Vec<Finding> {
+    let looked = [role(facts), eviction(facts), memory(facts), persistence(facts)];
+    // What it does not tell is no news to anybody who looks again and again.
+    let is_told = |finding: &Finding| finding.grade > Grade::Ok && finding.found != UNTOLD;
+    looked.into_iter().filter(is_told).collect()
+}
+
 fn reach(facts: &ServerFacts, address: &str) -> Finding {
-    let found = format!("{address} answers in {} µs", facts.ping_us);
+    // Who that is now, where the address alone does not tell.
+    let place = match address.ends_with(&facts.place) {
+        true => String::new(),
+        false => format!(" by {}", facts.place),
+    };
+    let found = format!("{address} answers{place} in {} µs", facts.ping_us);
     match facts.ping_us > PING_SLOW_US {
         true => {
             Finding::warn("redis", found, "every change waits for this: bring the host closer, or look at the network")
@@ -44,7 +60,7 @@ fn version(facts: &ServerFacts) -> Finding {
             Finding::warn("version", found, "it tells less about log and rights: upgrade to Redis 7 or Valkey")
         }
         Some(7..) => Finding::ok("version", found),
-        None => Finding::warn("version", "it does not tell", "allow the command INFO to see more"),
+        None => Finding::warn("version", UNTOLD, "allow the command INFO to see more"),
     }
 }
 
@@ -52,7 +68,7 @@ fn role(facts: &ServerFacts) -> Finding {
     match facts.role.as_str() {
         "master" => Finding::ok("role", format!("primary with {} replicas", facts.replicas)),
         "slave" => Finding::fail("role", "a replica: nothing can be published to it", "give the primary's URL"),
-        "" => Finding::warn("role", "it does not tell", "allow the command INFO to see more"),
+        "" => Finding::warn("role", UNTOLD, "allow the command INFO to see more"),
         other => Finding::warn("role", other, "give the URL of a primary"),
     }
 }
@@ -61,7 +77,7 @@ fn eviction(facts: &ServerFacts) -> Finding {
     let fix = "one key thrown out can be the whole log: config set maxmemory-policy noeviction";
     match (facts.maxmemory_policy.as_str(), facts.memory_max) {
         ("noeviction", _) => Finding::ok("eviction", "noeviction"),
-        ("", _) => Finding::warn("eviction", "it does not tell", "see that maxmemory-policy is noeviction"),
+        ("", _) => Finding::warn("eviction", UNTOLD, "see that maxmemory-policy is noeviction"),
         (policy, 0) => Finding::warn("eviction", format!("{policy}, but no maxmemory"), fix),
         (policy, _) => Finding::fail("eviction", policy, fix),
     }
@@ -182,6 +198,10 @@ mod tests {
     fn a_well_kept_server_has_no_faults() {
         let findings = look(&facts(), "redis://h:6379");
         assert!(findings.iter().all(|finding| finding.grade == Ok && finding.fix.is_empty()), "{findings:?}");
+        assert_eq!(
+            (dangers(&facts()), dangers(&ServerFacts { is_appendonly: true, ..ServerFacts::default() })),
+            (vec![], vec![])
+        );
     }
 
     #[test]
@@ -196,6 +216,7 @@ mod tests {
         assert_eq!(clock(&ServerFacts { skew_ms: -5_000, ..facts() }).grade, Warn);
         assert_eq!(clock(&ServerFacts { skew_ms: 90_000, ..facts() }).grade, Fail);
         assert_eq!(memory(&ServerFacts { memory_used: 90, memory_max: 100, ..facts() }).grade, Warn);
+        assert_eq!(dangers(&evicting(1))[0].check, "eviction");
         assert_eq!(clients(&ServerFacts { clients: 9_000, clients_max: 10_000, ..facts() }).grade, Warn);
     }
 
