@@ -53,20 +53,19 @@ async fn append(context: &Context, space: &Space, draft: Draft, args: &PublishAr
         };
         told.print(context, Some(revision), &shared(&reports, revision))
     })
-    .await?;
-    match shortfall {
+    .await;
+    let Some(why) = shortfall else { return ended };
+    let repeat = format!("repeat it with --token {token}, which applies it once");
+    let why = format!("{}: {repeat}", space.redis.indeterminate(revision, &why).0);
+    match ended {
+        Ok(Ended::Yes) => Err(Failure::Indeterminate(why).into()),
         // What was refused may be lost.
-        Some(why) if ended == Ended::Yes => {
-            let why = space.redis.indeterminate(revision, &why).0;
-            let remedy = format!("repeat it with --token {token}, which applies it once");
-            Err(Failure::Indeterminate(format!("{why}: {remedy}")).into())
-        }
-        Some(_) | None => Ok(ended),
+        Ok(ended @ (Ended::No | Ended::Raced)) => Ok(ended),
+        Err(error) => Err(Failure::Indeterminate(format!("{why}; {error:#}")).into()),
     }
 }
 
-/// Publishes without waiting for what becomes of it.
-/// Tells what is missing from the durability asked for.
+/// Publishes without waiting for what becomes of it. Tells what is missing from the durability asked for.
 pub async fn appended(space: &Space, draft: Draft, durable: Option<Durability>) -> Result<(Revision, Option<String>)> {
     for (blob, bytes) in draft.blobs {
         let stored = space.redis.store(bytes).await.map_err(|lost| away(lost.0))?;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use rustix::process::Signal;
 use sluice_live::sentinel::NAME;
-use sluice_live::{Host, Sentinels, Sluice, wait_for};
+use sluice_live::{Host, Sentinels, Server, Sluice, wait_for};
 use tempfile::TempDir;
 
 use crate::edge;
@@ -111,5 +111,26 @@ fn sentinels_that_stand_still_are_passed_over_and_wrong_names_are_told() -> Resu
     assert!(ran.code == 3 && ran.stderr.contains("sentinel_password") && !ran.stderr.contains("hunter"), "{ran:?}");
     let url = sentinels.url().replace("://", "://:hunter2@") + "?sentinel_password=hunter3";
     assert_eq!(told(&url)?.stdout, "one");
+    Ok(())
+}
+
+#[test]
+fn a_host_started_before_everything_else_finds_it_all_later() -> Result<()> {
+    let mut sentinels = Sentinels::start()?;
+    let before = sentinels.servers[0].cli(&["XADD", "sluice:{shop}:log", "*", "put:k", "1"])?;
+    wait_for("the replica to have it", || {
+        (sentinels.servers[1].cli(&["EXISTS", "sluice:{shop}:log"]).ok()? == "1").then_some(())
+    });
+    sentinels.sentinels.iter_mut().chain(&mut sentinels.servers).try_for_each(Server::kill)?;
+    let (_sluice, _folder, host) = edge(&sentinels.url())?;
+    let why = wait_for("the host to say what is missing", || {
+        let source = host.status().ok()?["source"].clone();
+        (source["state"] == "away").then(|| source["why"].to_string())
+    });
+    assert!(why.contains("no Sentinel names the primary") && why.contains("connection refused"), "{why}");
+    assert_eq!((host.get("/livez")?.0, host.get("/readyz")?.0), (200, 503));
+    sentinels.servers.iter_mut().chain(&mut sentinels.sentinels).try_for_each(Server::resume)?;
+    host.reaches(&before);
+    assert_eq!(host.get("/readyz")?.0, 200);
     Ok(())
 }

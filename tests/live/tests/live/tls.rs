@@ -1,6 +1,6 @@
 //! TLS to Redis: the right CA, the wrong one, and a server that asks who we are.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -37,17 +37,23 @@ impl Papers {
         self.folder.path().join(name)
     }
 
+    /// What a server must be told to speak TLS on a port, beside its other one.
+    fn settings(&self, port: u16, clients: &str) -> [(&'static str, String); 5] {
+        let file = |name: &str| self.path(name).to_str().unwrap_or_default().to_owned();
+        [
+            ("tls-port", port.to_string()),
+            ("tls-cert-file", file("ours.pem")),
+            ("tls-key-file", file("ours.key")),
+            ("tls-ca-cert-file", file("ours-ca.pem")),
+            ("tls-auth-clients", clients.to_owned()),
+        ]
+    }
+
     fn serve(&self, clients: &str) -> Result<(Server, u16)> {
         let port = free_port()?;
-        let text = |path: &Path| path.to_str().unwrap_or_default().to_owned();
-        let args = [
-            ["--tls-port", &port.to_string()],
-            ["--tls-cert-file", &text(&self.path("ours.pem"))],
-            ["--tls-key-file", &text(&self.path("ours.key"))],
-            ["--tls-ca-cert-file", &text(&self.path("ours-ca.pem"))],
-            ["--tls-auth-clients", clients],
-        ];
-        Ok((Server::with(&args.concat())?, port))
+        let args = self.settings(port, clients).into_iter().flat_map(|(name, value)| [format!("--{name}"), value]);
+        let args: Vec<String> = args.collect();
+        Ok((Server::with(&args.iter().map(String::as_str).collect::<Vec<_>>())?, port))
     }
 
     /// `rediss://` with these files.
@@ -99,4 +105,24 @@ fn a_server_that_asks_for_a_certificate_gets_one() -> Result<()> {
     says(&sluice, &papers.url(port, &theirs), 3, "its CA signed cert=FILE")?;
     let torn = [("cacert", "ours-ca.pem"), ("cert", "ours.pem"), ("key", "theirs.key")];
     says(&sluice, &papers.url(port, &torn), 2, "do not fit")
+}
+
+#[test]
+fn sentinels_and_the_primary_they_name_are_both_checked() -> Result<()> {
+    let papers = Papers::issue()?;
+    let (_server, port) = papers.serve("no")?;
+    let sentinel_port = free_port()?;
+    let settings = papers.settings(sentinel_port, "no").map(|(name, value)| format!("{name} {value}\n")).concat();
+    let monitor = format!("tls-replication yes\nsentinel monitor main 127.0.0.1 {port} 1\n");
+    let sentinel = Server::sentinel(&(settings + &monitor))?;
+    let url = |scheme: &str, port: u16, ca: &str| {
+        format!("{scheme}://127.0.0.1:{port}/main?cacert={}", papers.path(ca).display())
+    };
+    let (sluice, _folder, host) = edge(&url("rediss+sentinel", sentinel_port, "ours-ca.pem"))?;
+    let told = sluice.json(&["put", "k", "1"])?;
+    host.reaches(told["revision"].as_str().unwrap_or_default());
+    says(&sluice, &url("rediss+sentinel", sentinel_port, "theirs-ca.pem"), 3, "not trusted")?;
+    says(&sluice, &url("redis+sentinel", sentinel.port(), "ours-ca.pem"), 2, "write rediss:// (two s)")?;
+    // Asked in the clear, the Sentinel names a primary that wants TLS.
+    says(&sluice, &format!("redis+sentinel://127.0.0.1:{}/main", sentinel.port()), 3, "wants TLS")
 }
