@@ -199,7 +199,10 @@ fn unfinished(reports: &[HostReport], there: usize, revision: Revision) -> Strin
     let why = ours.map_or(String::new(), |(report, held)| {
         format!("; host {} holds it: {}", report.host, held.why.as_deref().unwrap_or("it waits behind another change"))
     });
-    format!("{revision} is appended, but only {there} of {} hosts have it{why}: look with sluice status", reports.len())
+    format!(
+        "{revision} is appended, but only {there} of {} hosts have it{why}: look with sluice status, or wait longer with --timeout",
+        reports.len()
+    )
 }
 
 async fn replayed(space: &Space, revision: Revision) -> Result<Outcome> {
