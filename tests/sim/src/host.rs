@@ -41,6 +41,7 @@ pub fn settings() -> Settings {
         answer_wait_ms: 2_000,
         retry_min_ms: 20,
         retry_max_ms: 1_000,
+        pull_retry_max_ms: 500,
         report_min_ms: 100,
         report_max_ms: 2_000,
     }

@@ -19,6 +19,8 @@ pub struct Settings {
     pub retry_min_ms: u64,
     /// Longest pause after a failure, in ms: nothing is given up, but nothing is hammered.
     pub retry_max_ms: u64,
+    /// Longest pause after a log was out of reach, in ms: its edge spaces connections out by itself, with jitter.
+    pub pull_retry_max_ms: u64,
     /// Shortest time between two reports, in ms: a busy host must not flood the log's server.
     pub report_min_ms: u64,
     /// Longest time between two reports, in ms: a report expires, a live host renews it.
@@ -36,6 +38,7 @@ impl Default for Settings {
             answer_wait_ms: 30_000,
             retry_min_ms: 50,
             retry_max_ms: 10_000,
+            pull_retry_max_ms: 500,
             report_min_ms: 25,
             report_max_ms: 5_000,
         }

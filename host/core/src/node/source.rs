@@ -29,7 +29,11 @@ impl Node {
             }
             Err(error) => {
                 let pause_ms = self.settings.pause_ms(self.pull.failures);
-                self.pull.rest(now + pause_ms);
+                let most_ms = match error {
+                    PullError::Away(_) => self.settings.pull_retry_max_ms,
+                    PullError::Apart(_) => self.settings.retry_max_ms,
+                };
+                self.pull.rest(now + pause_ms.min(most_ms));
                 self.note_source(now, Some(error.lost()));
                 match error {
                     // Out of reach it is what it was when last seen.

@@ -51,6 +51,7 @@ pub fn settings() -> Settings {
         answer_wait_ms: 2_000,
         retry_min_ms: 50,
         retry_max_ms: 400,
+        pull_retry_max_ms: 500,
         report_min_ms: 1_000_000,
         report_max_ms: 2_000_000,
     }
