@@ -13,17 +13,24 @@
 
 mod backoff;
 mod blobs;
+mod chunks;
 mod commands;
 mod facts;
+mod leases;
 mod log;
 mod names;
 mod pace;
 mod report;
 mod reporter;
 mod resp;
+mod restore;
+mod retention;
+mod scripts;
 mod settings;
+mod snapshots;
 mod standing;
 mod stream;
+mod sweep;
 mod tail;
 mod trouble;
 mod wire;
@@ -35,6 +42,7 @@ pub use names::{HostId, NameError, Space};
 pub use report::{API_VERSION, FindingReport, HeldReport, HostReport, REPORT_BYTES_MAX, RefusalReport, RemarkReport};
 pub use reporter::{Identity, REPORT_TTL_S, Reporter, Seen};
 pub use settings::{Settings, SettingsError};
+pub use snapshots::Shelf;
 pub use stream::StreamFacts;
 
 use commands::Commands;
@@ -92,6 +100,11 @@ impl Redis {
     /// The port that writes this host's report.
     pub fn reporter(&self, identity: Identity) -> Reporter {
         Reporter::new(self.clone(), identity)
+    }
+
+    /// The port that keeps snapshots; `host` is who writes them.
+    pub fn shelf(&self, host: &str) -> Shelf {
+        Shelf::new(self.clone(), host)
     }
 
     fn lost(&self, trouble: Trouble) -> Lost {

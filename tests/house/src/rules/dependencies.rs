@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "sluice",
         &[
             "sluice-core",
+            "sluice-pack",
             "sluice-node",
             "sluice-redis",
             "sluice-judge",
@@ -50,6 +51,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "sluice-benches",
         &[
             "sluice-core",
+            "sluice-pack",
             "sluice-node",
             "sluice-redis",
             "sluice-judge",
