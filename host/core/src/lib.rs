@@ -58,4 +58,5 @@ pub use policy::Policy;
 pub use revision::Revision;
 pub use state::{Item, State};
 pub use touched::waits_behind;
+pub use trie::Subtree;
 pub use verdict::{Cause, Fault, Finding, Severity, Verdict};

@@ -16,7 +16,7 @@ use crate::outcome::Refused;
 use crate::policy::{self, POLICY, Policy};
 use crate::revision::Revision;
 use crate::tokens::Tokens;
-use crate::trie::{Leaf, Trie};
+use crate::trie::{Leaf, Subtree, Trie};
 
 /// How many refusals are remembered, newest last; older ones are still in the log.
 pub const REFUSED_MAX: usize = 128;
@@ -158,7 +158,19 @@ impl State {
 
     /// The digest of one of the 2^14 partitions.
     pub fn partition(&self, partition: u16) -> Digest {
-        self.trie.partition(partition)
+        self.trie.digest(&Subtree::partition(partition))
+    }
+
+    /// The digest of the items whose points are in a subtree; equal exactly when they are.
+    pub fn digest(&self, under: &Subtree) -> Digest {
+        self.trie.digest(under)
+    }
+
+    /// The items whose points are in a subtree, in the order of their points.
+    pub fn items(&self, under: &Subtree) -> Vec<(&Key, &Item)> {
+        let mut items = Vec::new();
+        self.trie.each(under, |slot| items.push((&slot.key, &slot.item)));
+        items
     }
 
     /// Sets or clears the value of a key. For the fold, and for a store that reads its own records back.

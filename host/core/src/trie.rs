@@ -16,11 +16,16 @@
 //! asked for and kept, so a batch pays for each touched node once.
 
 mod bucket;
+mod part;
+mod subtree;
 
 use std::sync::{Arc, OnceLock};
 
 use self::bucket::{Bucket, FULL};
-use crate::digest::{Digest, Domain};
+use self::part::Sum;
+pub use self::part::{Part, root_of};
+pub use self::subtree::Subtree;
+use crate::digest::Digest;
 
 /// Bits of a point that name a partition.
 pub const PARTITION_BITS: usize = 14;
@@ -52,14 +57,6 @@ enum Child<L> {
 struct Node<L> {
     children: [Child<L>; 4],
     digest: OnceLock<Digest>,
-}
-
-/// `D` of some leaves; a single leaf must stay recognisable, for it takes no hashing on its way up.
-#[derive(Clone, Copy)]
-enum Sum {
-    Empty,
-    One(Digest),
-    Many(Digest),
 }
 
 impl<L: Leaf> Trie<L> {
@@ -113,22 +110,24 @@ impl<L: Leaf> Trie<L> {
         self.root.sum(0).digest()
     }
 
-    /// The digest of one partition's leaves.
-    pub fn partition(&self, partition: u16) -> Digest {
-        let first = u64::from(partition) << (64 - PARTITION_BITS);
-        let point = first_point(first);
-        let mut child = &self.root;
-        for level in 0..PARTITION_BITS / 2 {
+    /// `D` of the leaves in a subtree, at its depth.
+    pub fn digest(&self, under: &Subtree) -> Digest {
+        let (mut child, mut level) = (&self.root, 0);
+        loop {
             match child {
                 Child::Empty => return Digest::ZERO,
-                Child::Bucket(bucket) => {
-                    let last = first | u64::MAX >> PARTITION_BITS;
-                    return bucket.digest_within(first..=last, PARTITION_BITS);
-                }
-                Child::Node(node) => child = &node.children[digit(&point, level)],
+                Child::Bucket(bucket) => return bucket.digest_within(under),
+                Child::Node(_) if under.depth() == 2 * level => return child.sum(level).digest(),
+                Child::Node(node) if under.depth() == 2 * level + 1 => return node.half(under, level).digest(),
+                Child::Node(node) => child = &node.children[digit(under.first(), level)],
             }
+            level += 1;
         }
-        child.sum(PARTITION_BITS / 2).digest()
+    }
+
+    /// Shows each leaf in a subtree, in the order of their points.
+    pub fn each<'a>(&'a self, under: &Subtree, mut see: impl FnMut(&'a Arc<L>)) {
+        self.root.each(under, 0, &mut see);
     }
 }
 
@@ -174,6 +173,22 @@ impl<L: Leaf> Child<L> {
         }
     }
 
+    fn each<'a>(&'a self, under: &Subtree, level: usize, see: &mut impl FnMut(&'a Arc<L>)) {
+        match self {
+            Child::Empty => (),
+            Child::Bucket(bucket) => bucket.within(under).for_each(see),
+            Child::Node(node) if under.depth() >= 2 * level + 2 => {
+                node.children[digit(under.first(), level)].each(under, level + 1, see);
+            }
+            Child::Node(node) => {
+                let half = (under.depth() == 2 * level + 1).then(|| under.bit(2 * level));
+                let wanted = |at: usize| half.is_none_or(|ones| (at >= 2) == ones);
+                let children = node.children.iter().enumerate().filter(|(at, _)| wanted(*at));
+                children.for_each(|(_, child)| child.each(under, level + 1, see));
+            }
+        }
+    }
+
     fn sum(&self, level: usize) -> Sum {
         match self {
             Child::Empty => Sum::Empty,
@@ -214,26 +229,16 @@ impl<L: Leaf> Node<L> {
         (len <= FULL).then_some(joined)
     }
 
+    /// The half that a subtree is which ends between two levels.
+    fn half(&self, under: &Subtree, level: usize) -> Sum {
+        let [a, b, c, d] = &self.children;
+        let (left, right) = if under.bit(2 * level) { (c, d) } else { (a, b) };
+        left.sum(level + 1).join(right.sum(level + 1))
+    }
+
     fn sum(&self, level: usize) -> Digest {
         let [a, b, c, d] = self.children.each_ref().map(|child| child.sum(level + 1));
         a.join(b).join(c.join(d)).digest()
-    }
-}
-
-impl Sum {
-    fn join(self, right: Sum) -> Sum {
-        match (self, right) {
-            (Sum::Empty, Sum::Empty) => Sum::Empty,
-            (Sum::One(leaf), Sum::Empty) | (Sum::Empty, Sum::One(leaf)) => Sum::One(leaf),
-            (left, right) => Sum::Many(Domain::Branch.pair(left.digest(), right.digest())),
-        }
-    }
-
-    fn digest(self) -> Digest {
-        match self {
-            Sum::Empty => Digest::ZERO,
-            Sum::One(digest) | Sum::Many(digest) => digest,
-        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::{Strategy, any, proptest};
 
 use super::*;
+use crate::digest::Domain;
 
 struct Plain([u8; 32], Digest);
 
@@ -79,7 +80,38 @@ proptest! {
         for partition in 0..1 << 7 {
             let own = |at: &[u8; 32]| u16::from_be_bytes([at[0], at[1]]) >> 2 == partition;
             let leaves: Vec<_> = model.iter().filter(|(at, _)| own(at)).collect();
-            assert_eq!(trie.partition(partition), by_definition(&leaves, PARTITION_BITS));
+            assert_eq!(trie.digest(&Subtree::partition(partition)), by_definition(&leaves, PARTITION_BITS));
+        }
+    }
+
+    #[test]
+    fn every_subtree_has_the_digest_and_the_order_of_its_own_leaves(
+        seeds in proptest::collection::vec(any::<[u8; 3]>(), 0..120),
+        cuts in proptest::collection::vec((any::<[u8; 3]>(), 0_u16..=256), 0..40),
+    ) {
+        // Few different bits, far apart: runs shared by many leaves and by few.
+        let spread = |[a, b, c]: [u8; 3]| {
+            let mut at = [0; 32];
+            (at[0], at[1], at[7], at[8], at[31]) = (a & 0x8f, b, c & 3, c & 0xc1, c >> 6);
+            at
+        };
+        let (mut trie, mut model) = (Trie::new(), BTreeMap::new());
+        for at in seeds.iter().copied().map(spread) {
+            let digest = Digest::of(&at);
+            trie.insert(Arc::new(Plain(at, digest)));
+            model.insert(at, digest);
+        }
+        for (seed, depth) in cuts {
+            let mut first = spread(seed);
+            for bit in usize::from(depth)..256 {
+                first[bit / 8] &= !(0x80 >> (bit % 8));
+            }
+            let under = Subtree::new(first, depth).unwrap();
+            let leaves: Vec<_> = model.iter().filter(|(at, _)| under.has(at)).collect();
+            assert_eq!(trie.digest(&under), by_definition(&leaves, usize::from(depth)));
+            let mut seen = Vec::new();
+            trie.each(&under, |leaf| seen.push(leaf.0));
+            assert_eq!(seen, leaves.iter().map(|(at, _)| **at).collect::<Vec<_>>());
         }
     }
 }

@@ -16,8 +16,8 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use bytes::{Buf, BufMut};
+use sluice_pack::codec::{Reader, put_bytes};
 
-use crate::codec::{Reader, put_bytes};
 use crate::position::Position;
 
 /// The format this program writes, and the only one it reads.

@@ -13,13 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{BufMut, Bytes};
-use sluice_core::{Digest, Entry, Item, Key, Media, Refused, Revision, State};
+use sluice_core::{Digest, Entry, Item, Key, Refused, Revision, State};
+use sluice_pack::codec::Reader;
+use sluice_pack::{put_entry, put_item, put_refused, put_token, read_entry, read_item, read_refused, read_token};
 
 use crate::ahead::ahead;
-use crate::codec::{Reader, put_bytes, put_revision};
 use crate::frame::{Flaw, Frames, Head, Kind, put_frame, put_head};
-use crate::record::{put_entry, read_entry};
-use crate::verdicts::{put_refused, read_refused};
 
 /// How much of an image is gathered before it is written.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -32,10 +31,7 @@ pub fn write(file: &File, head: &Head, state: &State, sync: bool, stop: &AtomicB
     let mut sink = Sink { file, sync, stop, block: Vec::with_capacity(BLOCK_BYTES), written: 0, flushed: 0 };
     put_head(&mut sink.block, Kind::Image, head);
     sink.frames(0, state.range("", None), |out, (key, item)| put_item(out, key, item))?;
-    sink.frames(1, state.tokens.iter(), |out, (token, first)| {
-        put_bytes(out, token);
-        put_revision(out, first);
-    })?;
+    sink.frames(1, state.tokens.iter(), |out, (token, first)| put_token(out, token, first))?;
     sink.frames(2, state.refused.iter(), |out, refused| put_refused(out, refused))?;
     sink.frames(3, state.held.values(), |out, entry| put_entry(out, entry))?;
     put_frame(&mut sink.block, |out| {
@@ -167,9 +163,7 @@ fn read_part(payload: &[u8]) -> Option<Part> {
     let mut reader = Reader::new(payload);
     let part = match reader.u8()? {
         0 => Part::Items(all(&mut reader, read_item)?),
-        1 => Part::Tokens(all(&mut reader, |reader| {
-            Some((Bytes::copy_from_slice(reader.bytes()?), reader.revision()?))
-        })?),
+        1 => Part::Tokens(all(&mut reader, read_token)?),
         2 => Part::Refused(all(&mut reader, read_refused)?),
         3 => Part::Held(all(&mut reader, read_entry)?),
         4 => Part::Root(reader.digest()?),
@@ -185,30 +179,6 @@ fn all<T>(reader: &mut Reader<'_>, read: impl Fn(&mut Reader<'_>) -> Option<T>) 
         things.push(read(reader)?);
     }
     Some(things)
-}
-
-fn put_item(out: &mut Vec<u8>, key: &Key, item: &Item) {
-    put_bytes(out, key.as_str().as_bytes());
-    put_revision(out, item.revision);
-    put_bytes(out, item.media.as_str().as_bytes());
-    out.put_slice(&item.digest.0);
-    put_bytes(out, &item.bytes);
-}
-
-fn read_item(reader: &mut Reader<'_>) -> Option<(Key, Item)> {
-    let key = reader.key()?;
-    let revision = reader.revision()?;
-    let media = read_media(&key, reader.text()?)?;
-    let digest = reader.digest()?;
-    // Copied, so that one value of a block that stays does not keep the block in memory.
-    let bytes = Bytes::copy_from_slice(reader.bytes()?);
-    (Digest::of(&bytes) == digest).then_some((key, Item { revision, media, digest, bytes }))
-}
-
-/// The default of a key costs no memory, and most values have it.
-fn read_media(key: &Key, text: &str) -> Option<Media> {
-    let default = Media::of_key(key);
-    if default.as_str() == text { Some(default) } else { Media::parse(text) }
 }
 
 fn flaw(at: u64, what: &str) -> Flaw {

@@ -11,12 +11,11 @@
 //! In reading order:
 //!
 //! - `settings`, `report`, `error`: what goes in, and what opening has to say
-//! - `codec`, `verdicts`, `record`: a batch as bytes
+//! - `record`: a batch as bytes, in the words of `sluice_pack`
 //! - `frame`, `log`, `image`: the two kinds of files
 //! - `folder`, `recover`, `store`: the files together
 
 mod ahead;
-mod codec;
 mod error;
 mod folder;
 mod frame;
@@ -28,7 +27,6 @@ mod recover;
 mod report;
 mod settings;
 mod store;
-mod verdicts;
 
 pub use error::OpenError;
 pub use recover::verify;

@@ -2,8 +2,7 @@
 
 use bytes::BufMut;
 use sluice_core::{Digest, Revision, State, Step};
-
-use crate::codec::{Reader, put_revision};
+use sluice_pack::codec::{Reader, put_revision};
 
 /// How far a store has come: what must agree where one file ends and the next goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,13 +2,17 @@
 //!
 //! A suite panics at the first promise that is broken, with the promise in the message.
 
+mod snapshots;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sluice_core::{Batch, Digest, Entry, Revision, Settled, State, Step, Verdict, fold};
 
-use crate::ports::{Blobs, Log, Store};
+use crate::ports::{Blobs, Log, Retention, Store};
+
+pub use snapshots::{leases, snapshots};
 
 fn fields(pairs: &[(&str, &[u8])]) -> Vec<(Bytes, Bytes)> {
     pairs.iter().map(|(name, value)| (Bytes::copy_from_slice(name.as_bytes()), Bytes::copy_from_slice(value))).collect()
@@ -70,6 +74,21 @@ async fn drain(log: &dyn Log, mut after: Revision, count: usize) -> Vec<Arc<Entr
         got.extend(entries);
     }
     got
+}
+
+/// What the old end of every log keeps. Wants an empty one; both arguments are the same log.
+pub async fn retention(log: Arc<dyn Log>, end: Arc<dyn Retention>) {
+    assert_eq!(end.reach().await.expect("in reach").first, None, "an empty log begins nowhere");
+    let mut revisions = Vec::new();
+    for _ in 0..5 {
+        revisions.push(log.append(fields(&[("tick", b"")])).await.expect("a log in reach takes entries"));
+    }
+    let reach = end.reach().await.expect("in reach");
+    assert_eq!((reach.first, reach.gone.unwrap_or(0)), (Some(revisions[0]), 0), "all of it is there");
+    assert_eq!(end.trim(revisions[3]).await, Ok(3), "what comes before goes");
+    let reach = end.reach().await.expect("in reach");
+    assert_eq!((reach.first, reach.gone.unwrap_or(3)), (Some(revisions[3]), 3), "what is named stays");
+    assert_eq!(end.trim(revisions[3]).await, Ok(0), "trimming again changes nothing");
 }
 
 /// What every blob store keeps.

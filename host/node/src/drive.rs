@@ -224,7 +224,8 @@ impl Drive {
 
     fn restore(&self, beyond: Place) {
         let (snapshots, answers) = (self.ports.snapshots.clone(), self.answers.clone());
-        tokio::spawn(async move { answer(&answers, Event::Restored(snapshots.newest(beyond).await)) });
+        let have = self.hub.view().state.clone();
+        tokio::spawn(async move { answer(&answers, Event::Restored(snapshots.newest(beyond, have).await)) });
     }
 
     fn judge(&mut self, ask: Ask) {

@@ -3,16 +3,22 @@
 //! - [`ports`]: what a node needs from the world, as traits; each edge crate implements some
 //! - [`drive`]: the loop that carries out effects and brings back answers
 //! - [`hub`]: what surfaces read and wait on
+//! - [`keeper`]: snapshots, trimming and ticks, by one host for all
 //! - [`memory`]: every port in memory, a real one that passes the same suites
 //! - [`conformance`]: one suite a port
 
 pub mod conformance;
 pub mod drive;
 pub mod hub;
+pub mod keeper;
 pub mod memory;
 mod meter;
 pub mod ports;
 
 pub use drive::{Host, Running};
 pub use hub::{Hub, View};
-pub use ports::{AppendError, Blobs, Heard, Hosts, Judge, Judgement, Log, Ports, Reports, Store};
+pub use keeper::Keeper;
+pub use ports::{
+    AppendError, Blobs, Heard, Hosts, Judge, Judgement, Kept, Lease, Leases, Log, Ports, Reach, Reports, Retention,
+    Snapshots, Store, WriteError,
+};

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use sluice_core::{
-    Batch, BlobRef, Digest, Entry, Lost, Place, PullError, Revision, Snapshot, Standing, State, Verdict, fold,
-};
+use sluice_core::{Batch, BlobRef, Digest, Entry, Lost, Place, PullError, Revision, Standing, State, Verdict, fold};
 use tokio::sync::watch;
 
 use crate::hub::wall_ms;
-use crate::ports::{Answer, AppendError, Blobs, Heard, Hosts, Judge, Judgement, Log, Reports, Snapshots, Store};
+pub use crate::memory::snapshots::{MemoryLeases, MemorySnapshots};
+use crate::ports::{Answer, AppendError, Blobs, Heard, Hosts, Judge, Judgement, Log, Reach, Reports, Retention, Store};
+
+mod snapshots;
 
 /// How long a pull waits for news.
 const PULL_WAIT: Duration = Duration::from_secs(5);
@@ -22,12 +23,13 @@ pub const PULL_ENTRIES_MAX: usize = 256;
 /// A log in memory.
 pub struct MemoryLog {
     entries: Mutex<Vec<Arc<Entry>>>,
+    gone: Mutex<u64>,
     tip: watch::Sender<Revision>,
 }
 
 impl Default for MemoryLog {
     fn default() -> Self {
-        MemoryLog { entries: Mutex::default(), tip: watch::Sender::new(Revision::ZERO) }
+        MemoryLog { entries: Mutex::default(), gone: Mutex::default(), tip: watch::Sender::new(Revision::ZERO) }
     }
 }
 
@@ -76,6 +78,22 @@ impl Log for MemoryLog {
     }
 }
 
+impl Retention for MemoryLog {
+    fn reach(&self) -> Answer<'_, Result<Reach, Lost>> {
+        let first = locked(&self.entries).first().map(|entry| entry.revision);
+        let reach = Reach { first, gone: Some(*locked(&self.gone)) };
+        Box::pin(async move { Ok(reach) })
+    }
+
+    fn trim(&self, before: Revision) -> Answer<'_, Result<u64, Lost>> {
+        let mut entries = locked(&self.entries);
+        let count = entries.partition_point(|entry| entry.revision < before);
+        entries.drain(..count);
+        *locked(&self.gone) += count as u64;
+        Box::pin(async move { Ok(count as u64) })
+    }
+}
+
 /// Blobs in memory.
 #[derive(Default)]
 pub struct MemoryBlobs(Mutex<HashMap<Digest, Bytes>>);
@@ -90,24 +108,6 @@ impl Blobs for MemoryBlobs {
         let blob = BlobRef { digest: Digest::of(&bytes), length: bytes.len() as u64 };
         locked(&self.0).insert(blob.digest, bytes);
         Box::pin(async move { Ok(blob) })
-    }
-}
-
-/// Keeps the newest snapshot it is given.
-#[derive(Default)]
-pub struct MemorySnapshots(Mutex<Option<State>>);
-
-impl MemorySnapshots {
-    /// Stores a state for others.
-    pub fn keep(&self, state: State) {
-        *locked(&self.0) = Some(state);
-    }
-}
-
-impl Snapshots for MemorySnapshots {
-    fn newest(&self, beyond: Place) -> Answer<'_, Result<Option<Box<Snapshot>>, Lost>> {
-        let kept = locked(&self.0).clone().filter(|state| state.cursor > beyond.revision);
-        Box::pin(async move { Ok(kept.map(|state| Box::new(Snapshot { state }))) })
     }
 }
 
@@ -182,6 +182,6 @@ pub fn accept_all() -> impl Judge {
     FnJudge(|_: &Entry, _: &State| Ok(Verdict::accept()))
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("nothing panics while it holds this lock")
 }

@@ -63,8 +63,101 @@ pub trait Blobs: Send + Sync {
 
 /// Whole states, stored for hosts that cannot or need not read all of the log.
 pub trait Snapshots: Send + Sync {
-    /// The newest snapshot, every digest of it checked; none when there is none beyond a place.
-    fn newest(&self, beyond: Place) -> Answer<'_, Result<Option<Box<Snapshot>>, Lost>>;
+    /// The newest snapshot, every digest of it checked; none when there is none beyond a place. What `have`, a state
+    /// of the same space, has of it already need not be fetched.
+    fn newest(&self, beyond: Place, have: State) -> Answer<'_, Result<Option<Box<Snapshot>>, Lost>>;
+
+    /// The snapshots there are, newest first. The first is the one [`Snapshots::newest`] loads.
+    fn known(&self) -> Answer<'_, Result<Vec<Kept>, Lost>>;
+
+    /// Stores a state as the newest snapshot, unless somebody with a newer fencing token has stored one. Parts that are
+    /// there already are not written again, unless `anew`, after some were found damaged.
+    fn write(&self, state: State, lease: Lease, anew: bool) -> Answer<'_, Result<Kept, WriteError>>;
+
+    /// Reads the newest snapshot back and checks every digest of it; none when there is none.
+    fn check(&self) -> Answer<'_, Result<Option<Kept>, Lost>>;
+
+    /// Deletes what only old snapshots are made of: neither the newest two nor any begun less than `grace_ms` ago, and
+    /// nothing that `state` names. Answers how many parts went.
+    fn sweep(&self, state: State, grace_ms: u64) -> Answer<'_, Result<u64, Lost>>;
+}
+
+/// A snapshot that is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The fencing token under which it was written; later ones are higher.
+    pub number: u64,
+    /// The newest entry in it.
+    pub revision: Revision,
+    /// How many entries led to it.
+    pub index: u64,
+    /// Its root digest.
+    pub root: Digest,
+    /// Keys in it.
+    pub keys: u64,
+    /// Who wrote it.
+    pub host: String,
+    /// When, in ms since 1970 by the clock of that host.
+    pub written_at_ms: u64,
+    /// Bytes it takes.
+    pub stored_bytes: u64,
+    /// Parts it is made of.
+    pub chunks: u64,
+    /// How many of them had to be written.
+    pub written_chunks: u64,
+}
+
+/// Why a snapshot was not written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteError {
+    /// The store is out of reach, or refuses.
+    Away(Lost),
+    /// Somebody with this newer fencing token has written one: the lease was lost.
+    Fenced(u64),
+}
+
+/// Leases: one holder at a time of a name, for as long as it lasts. A lease alone protects nothing, for its holder may
+/// sleep past its end; what it is used for must compare fencing tokens (Kleppmann 2016, "How to do distributed locking").
+pub trait Leases: Send + Sync {
+    /// Takes a lease that nobody holds; none when somebody does. No two acquisitions ever get the same token, and a
+    /// later one gets a higher.
+    fn acquire(&self, resource: &str, ttl_ms: u64) -> Answer<'_, Result<Option<Lease>, Lost>>;
+
+    /// Makes it last so much longer from now; `false` when it was lost.
+    fn renew(&self, lease: &Lease, ttl_ms: u64) -> Answer<'_, Result<bool, Lost>>;
+
+    /// Gives it back; `false` when it was lost, and then nothing happens to whoever holds it now.
+    fn release(&self, lease: &Lease) -> Answer<'_, Result<bool, Lost>>;
+}
+
+/// A lease that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Of what.
+    pub resource: String,
+    /// The fencing token.
+    pub token: u64,
+    /// What only its holder knows.
+    pub word: String,
+}
+
+/// The old end of the log, the only one where entries are deleted.
+pub trait Retention: Send + Sync {
+    /// Where it begins.
+    fn reach(&self) -> Answer<'_, Result<Reach, Lost>>;
+
+    /// Deletes all entries before a revision, and answers how many there were. The entry at it stays, so that a host that
+    /// stands there can tell that it is the log it followed.
+    fn trim(&self, before: Revision) -> Answer<'_, Result<u64, Lost>>;
+}
+
+/// Where a log begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// The oldest entry there is; none when there is none.
+    pub first: Option<Revision>,
+    /// How many are gone; none when nobody counted.
+    pub gone: Option<u64>,
 }
 
 /// Where a host says how far it is.
@@ -80,6 +173,8 @@ pub struct Heard {
     pub host: String,
     /// When it wrote its last report, in ms since 1970 by its own clock.
     pub seen_ms: u64,
+    /// The revision it serves, by that report; none when it has expired.
+    pub revision: Option<Revision>,
     /// That report as it wrote it, which is JSON; none when it has expired.
     pub report: Option<Bytes>,
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use sluice_core::{Cause, Entry, Fault, Key, Outcome, Refusal, Settings, State, Verdict, fold};
 use sluice_node::hub::Fate;
 use sluice_node::memory::{
-    FnJudge, MemoryBlobs, MemoryLog, MemoryReports, MemorySnapshots, MemoryStore, PULL_ENTRIES_MAX, accept_all,
+    FnJudge, MemoryBlobs, MemoryLeases, MemoryLog, MemoryReports, MemorySnapshots, MemoryStore, PULL_ENTRIES_MAX,
+    accept_all,
 };
 use sluice_node::{Host, Hub, Judge, Log, Ports, Running, conformance};
 
@@ -24,6 +25,22 @@ async fn the_memory_log_is_a_log() {
 #[tokio::test]
 async fn the_memory_blobs_are_blobs() {
     conformance::blobs(Arc::new(MemoryBlobs::default())).await;
+}
+
+#[tokio::test]
+async fn the_memory_log_can_be_trimmed() {
+    let log = Arc::new(MemoryLog::default());
+    conformance::retention(log.clone(), log).await;
+}
+
+#[tokio::test]
+async fn the_memory_leases_are_leases() {
+    conformance::leases(Arc::<MemoryLeases>::default()).await;
+}
+
+#[tokio::test]
+async fn the_memory_snapshots_are_snapshots() {
+    conformance::snapshots(Arc::<MemorySnapshots>::default()).await;
 }
 
 struct Rig {

@@ -17,10 +17,12 @@
 mod address;
 mod backoff;
 mod blobs;
+mod chunks;
 mod cluster;
 mod commands;
 mod durable;
 mod facts;
+mod leases;
 mod log;
 mod names;
 mod pace;
@@ -29,10 +31,15 @@ mod reply;
 mod report;
 mod reporter;
 mod resp;
+mod restore;
+mod retention;
+mod scripts;
 mod sentinel;
 mod settings;
+mod snapshots;
 mod standing;
 mod stream;
+mod sweep;
 mod tail;
 mod tls;
 mod trouble;
@@ -47,6 +54,7 @@ pub use names::{HostId, NameError, Space};
 pub use report::{API_VERSION, FindingReport, HeldReport, HostReport, REPORT_BYTES_MAX, RefusalReport, RemarkReport};
 pub use reporter::{Identity, REPORT_TTL_S, Reporter, Seen};
 pub use settings::{Settings, SettingsError};
+pub use snapshots::Shelf;
 pub use stream::StreamFacts;
 
 use address::Address;
@@ -104,6 +112,11 @@ impl Redis {
     /// The port that writes this host's report.
     pub fn reporter(&self, identity: Identity) -> Reporter {
         Reporter::new(self.clone(), identity)
+    }
+
+    /// The port that keeps snapshots; `host` is who writes them.
+    pub fn shelf(&self, host: &str) -> Shelf {
+        Shelf::new(self.clone(), host)
     }
 
     fn lost(&self, trouble: Trouble) -> Lost {

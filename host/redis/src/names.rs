@@ -56,6 +56,41 @@ impl Names {
         format!("{}blob:{digest}", self.prefix)
     }
 
+    /// What the name of every blob starts with.
+    pub fn blobs(&self) -> String {
+        format!("{}blob:", self.prefix)
+    }
+
+    /// Hash: the newest snapshot.
+    pub fn snapshot(&self) -> String {
+        format!("{}snapshot", self.prefix)
+    }
+
+    /// Hash: the snapshot of this number. Its parts' names are behind `:chunks`.
+    pub fn snapshot_of(&self, number: u64) -> String {
+        format!("{}snapshot:{number}", self.prefix)
+    }
+
+    /// Set: the names of what was written for a snapshot.
+    pub fn chunks_of(&self, number: u64) -> String {
+        format!("{}snapshot:{number}:chunks", self.prefix)
+    }
+
+    /// Sorted set: the number of each snapshot by when it was begun, in ms.
+    pub fn snapshots(&self) -> String {
+        format!("{}snapshots", self.prefix)
+    }
+
+    /// String that expires: who holds a lease.
+    pub fn lease(&self, resource: &str) -> String {
+        format!("{}lease:{resource}", self.prefix)
+    }
+
+    /// String: the highest fencing token of a lease.
+    pub fn fence(&self, resource: &str) -> String {
+        format!("{}fence:{resource}", self.prefix)
+    }
+
     /// String that expires: a host's report.
     pub fn host(&self, host: &str) -> String {
         format!("{}host:{host}", self.prefix)

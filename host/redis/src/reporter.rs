@@ -141,11 +141,13 @@ impl From<Heard> for Seen {
 }
 
 fn read(host: &str, seen_ms: f64, report: Value) -> Heard {
-    let report = match report {
+    let report: Option<bytes::Bytes> = match report {
         Value::BulkString(text) => Some(text.into()),
         _ => None,
     };
-    Heard { host: host.to_owned(), seen_ms: seen_ms as u64, report }
+    let said = report.as_ref().and_then(|text| serde_json::from_slice::<HostReport>(text).ok());
+    let revision = said.and_then(|said| said.revision.parse().ok());
+    Heard { host: host.to_owned(), seen_ms: seen_ms as u64, revision, report }
 }
 
 fn unreadable(error: redis::ParsingError) -> Trouble {

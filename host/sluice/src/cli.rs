@@ -2,6 +2,7 @@
 
 mod author;
 mod limits;
+mod snapshot;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +17,7 @@ pub use author::{
     ValidatorTest, ValidatorWit,
 };
 pub use limits::LimitArgs;
+pub use snapshot::{Restore, SnapshotVerb};
 
 /// Delivers configuration to edge hosts; validators judge every change on every host before it is applied.
 #[derive(Debug, Parser)]
@@ -117,6 +119,9 @@ pub enum Verb {
     /// Validators: new, build, test, run, bench, inspect, wit, push, bind, unbind, pull, ls, record, replay
     #[command(subcommand)]
     Validator(Box<ValidatorVerb>),
+    /// Whole states: write, save, restore, verify, ls
+    #[command(subcommand)]
+    Snapshot(SnapshotVerb),
     /// Look for what is wrong with Redis, the disk and this machine
     Doctor(Doctor),
     /// What a host starts for each component it compiles: an order on stdin, code on stdout

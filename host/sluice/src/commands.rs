@@ -16,6 +16,7 @@ mod hosts;
 mod ls;
 mod put;
 mod show;
+mod snapshot;
 mod status;
 mod validator;
 mod version;
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> Result<Ended> {
         Verb::History(args) => history::run(&context, &args),
         Verb::Show(args) => show::run(&context, &args),
         Verb::Validator(verb) => validator::run(&context, &verb),
+        Verb::Snapshot(verb) => snapshot::run(&context, &verb),
         Verb::Doctor(args) => doctor::run(&context, &args),
         Verb::Compile => compile::run(),
         Verb::Completions { shell } => completions::run(shell),

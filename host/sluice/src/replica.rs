@@ -1,12 +1,13 @@
 //! The fold, run here: commands that need the state or an outcome read the log and decide it themselves.
 //!
-//! Every host comes to the same result, so does this one. It costs a read of the whole log.
+//! Every host comes to the same result, so does this one. It costs a read of the whole log, or where the log was
+//! trimmed, of the newest snapshot and what comes behind it.
 
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
-use sluice_core::{Digest, Entry, Outcome, Revision, State, Verdict, fold};
-use sluice_node::{Blobs, Judge, Log};
+use sluice_core::{Digest, Entry, Outcome, Place, Revision, State, Verdict, fold};
+use sluice_node::{Blobs, Judge, Log, Retention, Snapshots};
 
 use crate::exit::away;
 
@@ -19,6 +20,8 @@ pub struct Replica {
     pub log: Arc<dyn Log>,
     pub blobs: Arc<dyn Blobs>,
     pub judge: Arc<dyn Judge>,
+    pub snapshots: Arc<dyn Snapshots>,
+    pub end: Arc<dyn Retention>,
 }
 
 impl Replica {
@@ -26,9 +29,10 @@ impl Replica {
     /// the state after it.
     ///
     /// # Errors
-    /// When the log or a blob is out of reach, or a validator faults.
+    /// When the log or a blob is out of reach, or a validator faults; when the log was trimmed and what is left of it
+    /// and of snapshots does not lead to `until`.
     pub async fn fold(&self, until: Option<Revision>, mut see: impl FnMut(&Entry, &Outcome, &State)) -> Result<State> {
-        let mut state = State::default();
+        let mut state = self.begin(until).await?;
         loop {
             let next = Revision { seq: state.cursor.seq + u64::from(state.index > 0), ..state.cursor };
             let entries = self.log.read(next, PAGE).await.map_err(|lost| away(lost.0))?;
@@ -45,6 +49,43 @@ impl Replica {
             if is_last {
                 return Ok(state);
             }
+        }
+    }
+
+    /// Where the fold begins: with nothing while the log is whole, else with the newest snapshot.
+    ///
+    /// # Errors
+    /// When something between the two is gone, or `until` is before it.
+    pub async fn begin(&self, until: Option<Revision>) -> Result<State> {
+        let reach = self.end.reach().await.map_err(|lost| away(lost.0))?;
+        if reach.gone == Some(0) {
+            return Ok(State::default());
+        }
+        let newest = self.snapshots.newest(Place::from(Revision::ZERO), State::default()).await;
+        let newest = newest.map_err(|lost| away(lost.0))?.map(|snapshot| snapshot.state);
+        let Some(state) = newest else {
+            return match reach.gone {
+                // A server that counts nothing: without a snapshot, nobody of ours can have trimmed it.
+                None => Ok(State::default()),
+                Some(gone) => Err(anyhow!(
+                    "the oldest {gone} entries of the log are gone, and there is no snapshot of them: ask a host with --host URL"
+                )),
+            };
+        };
+        let at = state.cursor;
+        if let Some(until) = until.filter(|until| *until < at) {
+            bail!(
+                "the log was trimmed, and the newest snapshot is of {at}: what was at {until} cannot be told any more"
+            );
+        }
+        match reach.gone {
+            Some(gone) if gone > state.index => {
+                let missing = gone - state.index;
+                bail!(
+                    "{missing} entries behind the newest snapshot, of {at}, are gone from the log: ask a host with --host URL"
+                )
+            }
+            Some(_) | None => Ok(state),
         }
     }
 

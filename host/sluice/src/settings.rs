@@ -1,5 +1,7 @@
 //! What a host is told: the settings file as typed, then as meant. The only place that reads the environment.
 
+mod keeper;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde::Deserialize;
+use sluice_node::keeper as node_keeper;
 
 use crate::cli::{HostArgs, Reach};
 use crate::exit::usage;
@@ -45,6 +48,7 @@ pub struct Typed {
     disk: TypedDisk,
     compiler: TypedCompiler,
     ceilings: TypedCeilings,
+    keeper: keeper::TypedKeeper,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -139,6 +143,7 @@ pub struct Settings {
     pub is_synced: bool,
     pub compiler: edges::Bounds,
     pub ceilings: edges::Ceilings,
+    pub keeper: Option<node_keeper::Settings>,
 }
 
 impl Settings {
@@ -163,6 +168,8 @@ impl Settings {
         told(fault);
         let compiler = typed.compiler.bounds();
         told(compiler.clone().map(drop));
+        let keeper = typed.keeper.meant();
+        told(keeper.clone().map(drop));
         let (publish_token, fault) = token(typed.publish_token_file.as_deref());
         told(fault);
         let durable = typed.durable.as_deref().map(str::parse).transpose();
@@ -195,6 +202,7 @@ impl Settings {
             log_form,
             is_synced: typed.disk.sync.unwrap_or(true),
             ceilings: typed.ceilings.meant(),
+            keeper: keeper.expect("bounds without a fault are there"),
             compiler: compiler.expect("bounds without a fault are there"),
         })
     }

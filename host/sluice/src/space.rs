@@ -7,7 +7,7 @@ use crate::wiring::edges::Redis;
 use anyhow::Result;
 use bytes::Bytes;
 use sluice_core::{Entry, Key, Outcome, Revision, State};
-use sluice_node::{Blobs, Log};
+use sluice_node::{Blobs, Log, Snapshots};
 
 use crate::cli::Cli;
 use crate::exit::{away, usage};
@@ -92,9 +92,26 @@ impl Space {
         self.redis.clone()
     }
 
+    /// The snapshots, as this user writes them.
+    pub fn snapshots(&self) -> Arc<dyn Snapshots> {
+        Arc::new(self.shelf())
+    }
+
+    /// The same, with what only commands want of it.
+    pub fn shelf(&self) -> wiring::edges::Shelf {
+        let user = crate::settings::user_name().unwrap_or_default();
+        self.redis.shelf(&format!("sluice snapshot ({user})"))
+    }
+
     /// The fold, with the real validators, run here.
     pub fn replica(&self) -> Result<Replica> {
-        Ok(Replica { log: self.log(), blobs: self.blobs(), judge: wiring::local_judge(self.blobs())? })
+        Ok(Replica {
+            log: self.log(),
+            blobs: self.blobs(),
+            judge: wiring::local_judge(self.blobs())?,
+            snapshots: self.snapshots(),
+            end: self.redis.clone(),
+        })
     }
 
     /// The state at the log's end, or at `until`.

@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use sluice_disk::DiskStore;
 use sluice_http::{Bearer, Drained, Serves, Surface};
 use sluice_judge::{Bounds, Child, Compiler, Library, Validators};
-use sluice_node::{Blobs, Host, Hub, Judge, Ports, Running};
+use sluice_node::{Blobs, Host, Hub, Judge, Keeper, Ports, Running};
 use sluice_redis::{Identity, Redis};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -30,6 +30,7 @@ pub struct Wired {
     running: Running,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<Drained>>,
+    keeper: Option<JoinHandle<()>>,
 }
 
 /// Opens the store, binds the listeners, and starts: what was stored is served before the log answers.
@@ -49,22 +50,24 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
     let ports = Ports {
         log: redis.clone(),
         blobs: redis.clone(),
-        snapshots: Arc::new(sluice_node::memory::MemorySnapshots::default()),
+        snapshots: Arc::new(redis.shelf(&settings.id)),
         reports: Arc::new(redis.reporter(identity(settings, address)?)),
         judge: judge.clone(),
         store: Arc::new(store),
     };
+    let keeper = keeper(settings, hub.clone(), (&ports, redis.clone()));
     let surface = surface(settings, hub.clone(), (&ports, redis.clone()), metrics);
     let host = Host { settings: sluice_core::Settings::default(), state, ports, hub };
     let (stop, stopped) = watch::channel(false);
     let serves = if admin.is_some() { Serves::Data } else { Serves::Everything };
     let mut listeners = vec![tokio::spawn(sluice_http::serve(listener, surface.clone(), serves, stopped.clone()))];
     if let Some(admin) = admin {
-        let serving = sluice_http::serve(admin, surface.clone(), Serves::Administration, stopped);
+        let serving = sluice_http::serve(admin, surface.clone(), Serves::Administration, stopped.clone());
         listeners.push(tokio::spawn(serving));
     }
     let running = host.start(&tokio::runtime::Handle::current());
-    Ok(Wired { address, redis, surface, running, stop, listeners })
+    let keeper = keeper.map(|keeper| keeper.start(stopped));
+    Ok(Wired { address, redis, surface, running, stop, listeners, keeper })
 }
 
 impl Wired {
@@ -72,6 +75,11 @@ impl Wired {
     pub async fn drain(self) {
         self.surface.drain();
         self.stop.send_replace(true);
+        if let Some(keeper) = self.keeper
+            && keeper.await.is_err()
+        {
+            warn!("the keeper ended in a panic");
+        }
         self.running.stop().await;
         for listener in self.listeners {
             match listener.await {
@@ -128,6 +136,13 @@ fn identity(settings: &Settings, address: std::net::SocketAddr) -> Result<Identi
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at_ms: sluice_node::hub::wall_ms(),
     })
+}
+
+/// Snapshots, trimming and ticks, unless they are left to other hosts.
+fn keeper(settings: &Settings, hub: Arc<Hub>, (ports, redis): (&Ports, Arc<Redis>)) -> Option<Keeper> {
+    let settings = settings.keeper.clone()?;
+    let (log, snapshots) = (ports.log.clone(), ports.snapshots.clone());
+    Some(Keeper { settings, log, end: redis.clone(), snapshots, leases: redis.clone(), hosts: redis, hub })
 }
 
 fn surface(

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use arrayvec::ArrayVec;
 
-use super::{Leaf, bit, token};
+use super::{Leaf, Subtree, bit, token};
 use crate::digest::{Digest, Domain};
 
 /// Most leaves of a bucket. A change copies one, a look-up finds its leaf in one: about as many leaves as
@@ -74,11 +74,20 @@ impl<L: Leaf> Bucket<L> {
         *self.digest.get_or_init(|| digest_of(&self.leaves, depth))
     }
 
-    /// `D` of those leaves whose tokens are in a range, which agree in their first `depth` bits.
-    pub fn digest_within(&self, tokens: std::ops::RangeInclusive<u64>, depth: usize) -> Digest {
-        let from = self.leaves.partition_point(|(token, _)| token < tokens.start());
-        let to = self.leaves.partition_point(|(token, _)| token <= tokens.end());
-        digest_of(&self.leaves[from..to], depth)
+    /// `D` of those leaves that are in a subtree.
+    pub fn digest_within(&self, under: &Subtree) -> Digest {
+        digest_of(self.part(under), under.depth())
+    }
+
+    /// The leaves in a subtree.
+    pub fn within(&self, under: &Subtree) -> impl Iterator<Item = &Arc<L>> {
+        self.part(under).iter().map(|(_, leaf)| leaf)
+    }
+
+    fn part(&self, under: &Subtree) -> &[(u64, Arc<L>)] {
+        let from = self.leaves.partition_point(|(_, leaf)| under.cmp_point(leaf.point()).is_gt());
+        let to = self.leaves.partition_point(|(_, leaf)| under.cmp_point(leaf.point()).is_ge());
+        &self.leaves[from..to]
     }
 
     fn place(&self, point: &[u8; 32]) -> Result<usize, usize> {

@@ -63,6 +63,7 @@ fn heard() -> Vec<Heard> {
     let heard = |host: &str, report: Option<&'static str>| Heard {
         host: host.to_owned(),
         seen_ms: 7_000,
+        revision: None,
         report: report.map(|text| Bytes::from_static(text.as_bytes())),
     };
     vec![heard("edge-1", Some(r#"{"host":"edge-1","revision":"5-0"}"#)), heard("gone", None), heard("odd", Some("?"))]

@@ -3,22 +3,41 @@
 use anyhow::Result;
 use bytes::Bytes;
 use serde_json::{Value, json};
-use sluice_core::{Entry, Outcome, State};
+use sluice_core::{Entry, Outcome, Revision, State};
+use sluice_node::Log;
 
 use crate::cli::History;
-use crate::exit::Ended;
+use crate::exit::{Ended, away};
 use crate::output::Table;
 use crate::space::{Context, key};
 use crate::utc::utc;
+
+/// Entries read at a time.
+const PAGE: usize = 512;
+/// The column of the outcome.
+const OUTCOME: usize = 3;
 
 pub fn run(context: &Context, args: &History) -> Result<Ended> {
     let key = key(&args.key)?;
     let space = context.space()?;
     let mut rows: Vec<Vec<Value>> = Vec::new();
-    context.run(async {
+    let begun = context.run(async {
+        let replica = space.replica()?;
+        let begun = replica.begin(None).await?;
+        rows.extend(undecided(&*replica.log, begun.cursor, key.as_str()).await?);
         let see = |entry: &Entry, outcome: &Outcome, _: &State| rows.extend(row(entry, outcome, key.as_str()));
-        space.replica()?.fold(None, see).await
+        replica.fold(None, see).await?;
+        Ok(begun)
     })?;
+    if begun.index > 0 {
+        let at = begun.cursor;
+        let value =
+            begun.item(&key).map_or("was absent".to_owned(), |item| format!("had the value of {}", item.revision));
+        context.output.remark(format_args!(
+            "the log was trimmed: older changes are not shown, and the outcome of those up to {at}, where \"{key}\" {value}, \
+             is not told"
+        ));
+    }
     let total = rows.len();
     let rows: Vec<_> = rows.into_iter().rev().take(args.limit).collect();
     if rows.len() < total {
@@ -30,6 +49,25 @@ pub fn run(context: &Context, args: &History) -> Result<Ended> {
     let columns = vec!["revision", "time", "operation", "outcome", "bytes", "author", "reason", "message"];
     context.output.many("History", &Table { columns, wide_from: 7, rows })?;
     Ok(if total == 0 { Ended::No } else { Ended::Yes })
+}
+
+/// Entries that are still there up to a snapshot, from which the fold goes on: without what was before them, nobody can
+/// tell what became of them.
+async fn undecided(log: &dyn Log, up_to: Revision, key: &str) -> Result<Vec<Vec<Value>>> {
+    let mut rows = Vec::new();
+    let mut next = Revision::ZERO;
+    while next <= up_to {
+        let entries = log.read(next, PAGE).await.map_err(|lost| away(lost.0))?;
+        let Some(last) = entries.last() else { break };
+        next = Revision { seq: last.revision.seq + 1, ..last.revision };
+        for entry in entries.iter().filter(|entry| entry.revision <= up_to) {
+            rows.extend(row(entry, &Outcome::Staged, key).map(|mut row| {
+                row[OUTCOME] = Value::Null;
+                row
+            }));
+        }
+    }
+    Ok(rows)
 }
 
 // By the fields as they stand, not by the change: an entry that makes no sense wanted something, too.
@@ -80,8 +118,6 @@ pub fn note(entry: &Entry, wanted: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-
-    use sluice_core::Revision;
 
     use super::*;
 

@@ -3,6 +3,8 @@
 use crate::{Fault, Tree};
 
 const EDGE: &[&str] = &["sluice-core", "sluice-node"];
+/// What an edge may use that keeps states as bytes.
+const KEEPER: &[&str] = &["sluice-core", "sluice-node", "sluice-pack"];
 const GUEST: &[&str] = &["sluice-guest"];
 /// What a validator that looks into documents may use.
 const READER: &[&str] = &["sluice-guest", "sluice-documents"];
@@ -10,15 +12,17 @@ const READER: &[&str] = &["sluice-guest", "sluice-documents"];
 /// What each package of ours may use of ours. One that is missing here has yet to find its place.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("sluice-core", &[]),
+    ("sluice-pack", &["sluice-core"]),
     ("sluice-node", &["sluice-core"]),
-    ("sluice-redis", EDGE),
+    ("sluice-redis", KEEPER),
     ("sluice-judge", EDGE),
-    ("sluice-disk", EDGE),
+    ("sluice-disk", KEEPER),
     ("sluice-http", EDGE),
     (
         "sluice",
         &[
             "sluice-core",
+            "sluice-pack",
             "sluice-node",
             "sluice-redis",
             "sluice-judge",
@@ -47,6 +51,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "sluice-benches",
         &[
             "sluice-core",
+            "sluice-pack",
             "sluice-node",
             "sluice-redis",
             "sluice-judge",

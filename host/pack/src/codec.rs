@@ -1,7 +1,7 @@
 //! The words of the format: little-endian integers, and bytes behind their length.
 
 use bytes::{Buf, BufMut};
-use sluice_core::{Digest, Key, Revision};
+use sluice_core::{Digest, Key, Revision, Subtree};
 
 /// Appends bytes behind their 32-bit length. Redis takes no field over 512 MiB, so 32 bits are enough.
 pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
@@ -13,6 +13,12 @@ pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 pub fn put_revision(out: &mut Vec<u8>, revision: Revision) {
     out.put_u64_le(revision.ms);
     out.put_u64_le(revision.seq);
+}
+
+/// Appends a subtree: how many bits, and the bytes they are in.
+pub fn put_subtree(out: &mut Vec<u8>, under: &Subtree) {
+    out.put_u16_le(under.depth() as u16);
+    out.put_slice(&under.first()[..under.depth().div_ceil(8)]);
 }
 
 /// Appends how many things follow, then each.
@@ -74,6 +80,14 @@ impl<'a> Reader<'a> {
 
     pub fn revision(&mut self) -> Option<Revision> {
         Some(Revision { ms: self.u64()?, seq: self.u64()? })
+    }
+
+    pub fn subtree(&mut self) -> Option<Subtree> {
+        let depth = self.rest.try_get_u16_le().ok()?;
+        let bytes = self.rest.split_off(..usize::from(depth).div_ceil(8))?;
+        let mut first = [0; 32];
+        first.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Subtree::new(first, depth)
     }
 
     pub fn key(&mut self) -> Option<Key> {

@@ -1,0 +1,26 @@
+//! What states and entries look like as bytes, on disk and in snapshots.
+//!
+//! - [`codec`]: the words; `item`, `entry`, `verdicts`: what is said in them
+//! - `chunk`, `manifest`: what a snapshot consists of; docs/SNAPSHOTS.md is the grammar
+//! - `cut`: a state in chunks; `load`: chunks as a state; `file`: all of it in one file
+
+mod chunk;
+pub mod codec;
+mod cut;
+mod entry;
+mod file;
+mod flaw;
+mod item;
+mod load;
+mod manifest;
+mod verdicts;
+
+pub use chunk::{CHUNK_BYTES, CHUNK_BYTES_MAX, Chunk, ChunkRef, Kind};
+pub use cut::Packing;
+pub use entry::{put_entry, read_entry};
+pub use file::{Archive, ArchiveError, Stored, begin_archive, end_archive};
+pub use flaw::Flaw;
+pub use item::{item_bytes, put_item, put_token, read_item, read_token};
+pub use load::Loading;
+pub use manifest::{MANIFEST_BYTES_MAX, Manifest};
+pub use verdicts::{put_refused, put_verdict, read_refused, read_verdict};
