@@ -18,6 +18,7 @@ mod put;
 mod races;
 mod reading;
 mod recordings;
+mod snapshots;
 mod starts;
 mod storm;
 mod through;
