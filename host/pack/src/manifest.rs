@@ -90,7 +90,7 @@ impl Manifest {
             None => return Err(flaw("it is cut short")),
         }
         let manifest = read(&mut reader).filter(|_| reader.is_done()).ok_or_else(|| flaw("it makes no sense"))?;
-        manifest.fits().map_err(|what| flaw(what))?;
+        manifest.fits().map_err(flaw)?;
         Ok(manifest)
     }
 
