@@ -154,11 +154,9 @@ impl Keeper {
     }
 
     fn is_due(&self, newest: Option<&Kept>, state: &State) -> bool {
-        let Some(newest) = newest else { return state.index > 0 };
-        let behind = state.index.saturating_sub(newest.index);
-        behind > 0
-            && behind >= self.settings.behind.max(1)
-            && wall_ms().saturating_sub(newest.written_at_ms) >= self.settings.age_ms
+        let (index, written_at_ms) = newest.map_or((0, 0), |kept| (kept.index, kept.written_at_ms));
+        let behind = state.index.saturating_sub(index);
+        behind >= self.settings.behind.max(1) && wall_ms().saturating_sub(written_at_ms) >= self.settings.age_ms
     }
 
     async fn write(&self, state: State, lease: &Lease) -> Result<(Kept, u64), Lost> {

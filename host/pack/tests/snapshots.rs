@@ -133,6 +133,19 @@ fn one_change_writes_one_chunk_and_is_fetched_as_one() {
 }
 
 #[test]
+fn changes_of_few_keys_write_few_bytes_again() {
+    let mut state = State::default();
+    (0..50_000).for_each(|n| state.set(&key(n), Some(item(noise(n, 256)))));
+    let (old, all) = packed(&state, None);
+    (0..5).for_each(|n| state.set(&key(n * 9_999), Some(item(noise(n + 60_000, 256)))));
+    let (new, written) = packed(&state, Some(&old));
+    let size = |chunks: &HashMap<Digest, Bytes>| chunks.values().map(Bytes::len).sum::<usize>();
+    let (again, whole) = (size(&written) + new.to_bytes().len(), size(&all) + old.to_bytes().len());
+    assert!(again * 100 <= whole * 5, "one key in ten thousand: {again} of {whole} bytes are written again");
+    eprintln!("{again} of {whole} bytes, {} of {} chunks", written.len(), new.chunks.len());
+}
+
+#[test]
 fn a_host_with_another_state_comes_to_the_same() {
     let wanted = state(2000);
     let (manifest, chunks) = packed(&wanted, None);

@@ -5,6 +5,7 @@ pub mod server;
 
 use anyhow::Result;
 use serde_json::json;
+use sluice_node::hub::wall_ms;
 
 use crate::cli::Doctor;
 use crate::commands::status::fleet;
@@ -85,6 +86,10 @@ async fn of_redis(space: &Space) -> Vec<Finding> {
     findings.push(match space.redis.stream().await {
         Ok(stream) => server::log(stream.as_ref()),
         Err(lost) => Finding::fail("log", lost.0, "see the rights below"),
+    });
+    findings.push(match space.snapshots().known().await {
+        Ok(known) => server::snapshot(known.first(), wall_ms()),
+        Err(lost) => Finding::fail("snapshot", lost.0, "write a new one with sluice snapshot write"),
     });
     findings.push(server::rights(&facts.rights));
     findings.push(match fleet(space).await {

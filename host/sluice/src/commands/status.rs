@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use serde_json::{Map, Value, json};
+use sluice_node::Kept;
 use sluice_node::hub::wall_ms;
 use tokio::time::{sleep, timeout};
 
@@ -14,6 +15,7 @@ use crate::output::{Output, printable};
 use crate::space::{Context, Space};
 use crate::through::Through;
 use crate::told::finding_line;
+use crate::utc::ago;
 use crate::wiring::edges::HostReport;
 
 /// Pause between two looks of `--watch`.
@@ -30,8 +32,18 @@ pub fn run(context: &Context, args: &Status) -> Result<Ended> {
     if args.watch {
         return context.run_unbounded(watch(context, &space, args.id.as_deref()));
     }
-    let fleet = context.run(fleet(&space))?;
-    show(&context.output, &fleet, args.id.as_deref())
+    let (fleet, newest) = context.run(async { Ok((fleet(&space).await?, newest(&space).await)) })?;
+    let ended = show(&context.output, &fleet, args.id.as_deref())?;
+    if let Some(kept) = newest {
+        let age = ago(fleet.now_ms.saturating_sub(kept.written_at_ms));
+        context.output.remark(format_args!("newest snapshot of {}, {} keys, {age} old", kept.revision, kept.keys));
+    }
+    Ok(ended)
+}
+
+/// The newest snapshot. One that cannot be told about is for the doctor.
+async fn newest(space: &Space) -> Option<Kept> {
+    space.snapshots().known().await.ok()?.into_iter().next()
 }
 
 /// What hosts report now.

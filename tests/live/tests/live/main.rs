@@ -24,6 +24,7 @@ mod reading;
 mod recordings;
 mod rifts;
 mod servers;
+mod snapshots;
 mod starts;
 mod storm;
 mod through;

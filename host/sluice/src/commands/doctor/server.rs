@@ -1,5 +1,7 @@
 //! Redis, as an operator should know it before trusting it with a fleet.
 
+use sluice_node::Kept;
+
 use super::{Finding, Grade};
 use crate::utc::{ago, utc};
 use crate::wiring::edges::{Right, ServerFacts, StreamFacts};
@@ -150,6 +152,21 @@ pub fn log(stream: Option<&StreamFacts>) -> Finding {
             )
         }
         Some(_) | None => Finding::ok("log", found),
+    }
+}
+
+/// What a new host begins with.
+pub fn snapshot(newest: Option<&Kept>, now_ms: u64) -> Finding {
+    match newest {
+        Some(kept) => {
+            let age = ago(now_ms.saturating_sub(kept.written_at_ms));
+            let (revision, keys, host) = (kept.revision, kept.keys, &kept.host);
+            Finding::ok(
+                "snapshot",
+                format!("{revision}, {keys} keys, {} KiB, {age} old, by {host}", kept.stored_bytes / 1024),
+            )
+        }
+        None => Finding::ok("snapshot", "none yet: new hosts fold all of the log"),
     }
 }
 
