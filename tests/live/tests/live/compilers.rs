@@ -104,8 +104,7 @@ fn a_compiler_that_wants_more_than_it_gets_holds_the_binding_until_the_host_is_g
     assert_eq!(held["revision"], bound.as_str());
     fleet.hosts.remove(0).kill()?;
     fleet.hosts.push(fleet.host("edge-1", &[])?);
-    fleet.converge(&bound);
-    assert_eq!(fleet.verdict(&bound)?, "applied");
+    wait_for("the binding to be in force", || (fleet.verdict(&bound).ok()? == "applied").then_some(()));
     Ok(())
 }
 
