@@ -37,6 +37,10 @@ pub(crate) fn compare(place: &Place, found: Option<&Record>) -> Result<(), Odd> 
 pub(crate) fn rift(place: &Place, odd: &Odd, log: Option<&StreamFacts>) -> Option<Apart> {
     let at = place.revision;
     let apart = |rift: Rift, why: String| Some(Apart { rift, why });
+    // Trimmed to the last entry, or just made behind a snapshot: it is empty, and counts as many as this host has.
+    if log.is_some_and(|log| log.length == 0 && log.last == at && log.added.is_some() && log.added == place.index) {
+        return None;
+    }
     let Some(log) = log.filter(|log| log.length > 0) else {
         let why = format!("the log is gone or empty, this host has it up to {at}: restore it, from a backup or a host");
         return apart(Rift::Reset, why);
@@ -120,7 +124,17 @@ mod tests {
     fn how_they_came_apart_follows_from_what_the_log_says_of_itself() {
         let rift = |odd: Odd, log: Option<StreamFacts>| rift(&place(), &odd, log.as_ref()).map(|apart| apart.rift);
         assert_eq!(rift(Odd::Nothing, None), Some(Rift::Reset));
-        assert_eq!(rift(Odd::Nothing, Some(log(0, 50, 0, Some(5)))), Some(Rift::Reset), "emptied");
+        assert_eq!(
+            rift(Odd::Nothing, Some(log(0, 60, 0, Some(6)))),
+            Some(Rift::Reset),
+            "emptied of more than this host has"
+        );
+        assert_eq!(rift(Odd::Nothing, Some(log(0, 50, 0, None))), Some(Rift::Reset), "emptied, and nobody counted");
+        assert_eq!(
+            rift(Odd::Nothing, Some(log(0, 50, 0, Some(5)))),
+            None,
+            "trimmed to the last entry: nothing is missing"
+        );
         assert_eq!(rift(Odd::Nothing, Some(log(10, 40, 4, Some(4)))), Some(Rift::Forked), "its end is gone");
         assert_eq!(rift(Odd::Other, Some(log(10, 50, 5, Some(5)))), Some(Rift::Forked));
         assert_eq!(rift(Odd::Absent, Some(log(10, 60, 5, Some(5)))), Some(Rift::Forked), "others before it are there");

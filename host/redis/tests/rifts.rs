@@ -116,6 +116,14 @@ async fn a_log_trimmed_past_a_host_says_so_and_one_trimmed_behind_it_does_not() 
     assert_eq!(host.rift().await, Rift::Trimmed);
     let mut fresh = Follower { redis: server.redis(), state: State::default() };
     assert_eq!(fresh.rift().await, Rift::Trimmed, "a new host needs what came before");
+
+    let emptied = Server::start(&[]).await;
+    let mut other = Follower::of(&emptied, 1).await;
+    emptied.say(&["XTRIM", LOG, "MAXLEN", "=", "0"]).await;
+    assert_eq!(other.pull().await, Ok(()), "trimmed to the last entry, which it has");
+    other.redis.append(fields(&[("put:a", "2")])).await.unwrap();
+    assert_eq!(other.pull().await, Ok(()));
+    assert_eq!(other.state.index, 2);
 }
 
 #[tokio::test]
