@@ -1,9 +1,11 @@
 //! Snapshots: hosts that begin with one, damage that is named, writers that race or slept, and files.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use rustix::process::Signal;
 use sluice_live::process::Process;
-use sluice_live::{Fleet, Host, wait_for};
+use sluice_live::{Fleet, Host, Proxy, Weather, wait_for};
 
 /// A space with keys of some sizes, deletes, tokens, a refusal. Gives the newest revision.
 fn filled(fleet: &Fleet) -> Result<String> {
@@ -112,18 +114,17 @@ fn a_writer_that_slept_past_its_lease_replaces_nothing_newer() -> Result<()> {
     let fleet = Fleet::start(1)?;
     fleet.converge(&filled(&fleet)?);
     let pointed = || fleet.server.cli(&["HGET", "sluice:{shop}:snapshot", "number"]);
-    let mut stale = wait_for("a writer to be stopped in the middle", || {
-        let mut command = fleet.sluice.command(&["--timeout", "4m", "snapshot", "write"]).ok()?;
-        let mut writer = Process::start(&mut command).ok()?;
-        wait_for("it to hold the lease, or to be done", || {
-            let held = fleet.server.cli(&["EXISTS", "sluice:{shop}:lease:snapshot"]).ok()?;
-            (held == "1" || writer.ended().ok()?.is_some()).then_some(())
-        });
-        writer.signal(Signal::STOP).ok()?;
-        // One that was quicker than we were has nothing left to replace: another is tried.
-        let fence = fleet.server.cli(&["GET", "sluice:{shop}:fence:snapshot"]).ok()?;
-        (pointed().ok()? != fence).then_some(writer)
+    // So late a line that the answer with the lease is still under way when the writer is stopped.
+    let late = Proxy::start(fleet.server.port(), 1)?;
+    late.set(Weather { latency: Duration::from_millis(150), ..Weather::default() });
+    let mut command = fleet.sluice.over(&late.url()).command(&["--timeout", "4m", "snapshot", "write"])?;
+    let mut stale = Process::start(&mut command)?;
+    wait_for("the writer to hold the lease", || {
+        let held = fleet.server.cli(&["EXISTS", "sluice:{shop}:lease:snapshot"]).ok()?;
+        (held == "1").then_some(())
     });
+    stale.signal(Signal::STOP)?;
+    assert_eq!(pointed()?, "", "it is stopped before it replaced the pointer");
     // As if the lease had run out.
     fleet.server.cli(&["DEL", "sluice:{shop}:lease:snapshot"])?;
     let last = fleet.xadd(&["put:k/001", "newer"])?;
