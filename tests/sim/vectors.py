@@ -7,6 +7,7 @@ usage: vectors.py docs/vectors/protocol.jsonl        (needs the module blake3 fr
 import json
 import re
 import sys
+from datetime import datetime, timedelta, timezone
 
 from blake3 import blake3
 
@@ -21,6 +22,7 @@ DOMAINS = {
     }.items()
 }
 ZERO = bytes(32)
+SCHEDULED = "_sluice/scheduled/"
 MEDIA = {
     "json": "application/json", "yaml": "application/yaml", "yml": "application/yaml", "toml": "application/toml",
     "xml": "application/xml", "txt": "text/plain; charset=utf-8", "conf": "text/plain; charset=utf-8",
@@ -82,6 +84,24 @@ def key_of(text):
     return text
 
 
+def time_of(text):
+    """Milliseconds since 1970 of a `from` or an `until`."""
+    if re.fullmatch(r"[0-9]+", text):
+        found = int(text)
+    else:
+        match = re.fullmatch(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?"
+                             r"(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])", text)
+        require(match)
+        try:
+            whole = datetime.fromisoformat(match[1] + match[3].replace("Z", "+00:00"))
+        except ValueError:
+            raise Malformed from None
+        found = (whole - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(milliseconds=1)
+        found += int(((match[2] or "") + "000")[:3])
+    require(0 <= found < 2**64)
+    return found
+
+
 def media_of(text):
     kind, slash, sub = text.partition("/")
     require(slash and kind and sub and " " not in kind and len(text) <= 127)
@@ -130,10 +150,10 @@ def policy_of(text):
     return guard
 
 
-def decode(fields):
-    """The edits (key -> None, or digest, length and media), bases and token of an entry, and whether the guard
-    is overridden."""
-    require(len(fields) <= 16384 and sum(len(name) + len(value) for name, value in fields) <= 32 << 20)
+def decode(at, fields):
+    """The edits (key -> None, or digest, length and media), bases, and the fields that may stand once."""
+    size = sum(len(name) + len(value) for name, value in fields)
+    require(len(fields) <= 16384 and size <= 32 << 20)
     edits, types, bases, once = {}, {}, {}, {}
     for name, value in fields:
         name = text_of(name)
@@ -141,10 +161,12 @@ def decode(fields):
         if name.startswith("x-"):
             require(len(name.encode()) <= 256 and len(value) <= 4096)
         elif not colon:
-            require(name in ("author", "reason", "token", "override", "tick") and name not in once)
+            require(name in ("author", "reason", "token", "override", "tick", "from", "until") and name not in once)
             require(1 <= len(value) <= 128 if name == "token" else len(value) <= 4096)
             require(value == {"override": b"guard", "tick": b""}.get(name, value))
             once[name] = value if name == "token" else text_of(value)
+            if name in ("from", "until"):
+                once[name] = time_of(once[name])
         elif verb == "type":
             require(key_of(key) not in types)
             types[key] = media_of(text_of(value))
@@ -153,16 +175,21 @@ def decode(fields):
             bases[key] = revision(text_of(value))
         else:
             require(verb in ("put", "put-blob", "del") and key_of(key) not in edits)
+            require(verb == "del" or not key.startswith(SCHEDULED))
             edits[key] = edit(verb, value)
     require(("tick" in once) == (not edits) and all(edits.get(key) for key in types))
     require("override" not in once or {"author", "reason"} <= set(once))
+    if "from" in once or "until" in once:
+        count = sum(not key.startswith(SCHEDULED) for key in edits)
+        require(1 <= count <= 4096 and len(fields) < 12288 and size < 16 << 20)
+        require(once.get("until", 2**64) > max(once.get("from", 0), at[0]))
     if policy := edits.get("_sluice/policy"):
         require("text" in policy)
         policy_of(policy["text"])
     for key, put in edits.items():
         if put:
             put["media"] = types.get(key) or default_media(key)
-    return edits, bases, once.get("token"), "override" in once
+    return edits, bases, once
 
 
 def edit(verb, value):
@@ -202,17 +229,42 @@ def tree(leaves, depth):
     return keyed("branch", tree(halves[0], depth + 1) + tree(halves[1], depth + 1))
 
 
+def kept(fields):
+    """The value of an item under `_sluice/scheduled/`."""
+    text = b"".join(number(len(part), 4) + part for field in fields for part in field)
+    return {"digest": blake3(text).digest(), "length": len(text), "text": text, "media": "application/x-sluice-fields"}
+
+
 class State:
     def __init__(self):
         self.items, self.tokens, self.chain = {}, {}, ZERO
 
-    def fold(self, at, fields, verdict):
+    def end(self, at, edits, once):
+        """What brings back what is there before an entry with `until`; none when nothing does."""
+        fields = [(b"end", str(once["until"]).encode())]
+        for key, put in edits.items():
+            old = self.items.get(key)
+            if key.startswith(SCHEDULED) or not (put or old):
+                continue
+            if old:
+                fields += [(f"put:{key}".encode(), old["text"]), (f"type:{key}".encode(), old["media"].encode())]
+            else:
+                fields += [(f"del:{key}".encode(), b"")]
+            fields += [(f"base:{key}".encode(), written(at if put else (0, 0)).encode())]
+        if len(fields) == 1:
+            return None
+        return kept(fields + [(name.encode(), once[name].encode()) for name in ("author", "reason", "override") if name in once])
+
+    def fold(self, at, fields, verdict, blobs):
         """The class and detail of the outcome."""
         self.chain = keyed("chain", self.chain + entry_digest(at, fields))
         try:
-            edits, bases, token, is_meant = decode(fields)
+            edits, bases, once = decode(at, fields)
         except Malformed:
             return "malformed", {}
+        token, later = once.get("token"), None
+        for put in filter(None, edits.values()):
+            put.setdefault("text", blobs.get(put["digest"]))
         if token is not None:
             if token in self.tokens:
                 return "duplicate", {"first": written(self.tokens[token])}
@@ -223,19 +275,29 @@ class State:
             found = self.items[key]["at"] if key in self.items else (0, 0)
             if found != bases[key]:
                 return "conflict", {"key": key, "base": written(bases[key]), "found": written(found)}
-        if not is_meant and self.is_guarded(edits):
+        if "override" not in once and self.is_guarded(edits):
             return "guarded", {}
+        is_start = once.get("from", 0) > at[0]
+        if is_start:
+            at_ms = (b"start", str(once["from"]).encode())
+            later = kept([at_ms] + [field for field in fields if field[0] not in (b"from", b"token")])
+        elif "until" in once:
+            later = self.end(at, edits, once)
+            if later and later["length"] > 16 << 20:
+                return "guarded", {}
         is_bound = any(key.startswith("_sluice/validators/") for key in self.items)
         is_judged = is_bound and edits or any(key.startswith("_sluice/") for key in edits)
         assert bool(is_judged) == (verdict is not None), f"{written(at)}: judged: {is_judged}, verdict: {verdict}"
         if verdict == "reject":
             return "rejected", {"cause": "verdict"}
-        for key, put in edits.items():
+        for key, put in () if is_start else edits.items():
             self.items.pop(key, None)
             if put:
                 self.items[key] = {**put, "at": at}
+        if later:
+            self.items[SCHEDULED + written(at)] = {**later, "at": at}
         self.edited = list(edits)
-        return "applied", {}
+        return "scheduled" if is_start else "applied", {}
 
     def is_guarded(self, edits):
         policy = self.items.get("_sluice/policy")
@@ -272,7 +334,8 @@ def point(key):
 
 def check(state, vector):
     at, fields = revision(vector["id"]), [(form(name), form(value)) for name, value in vector["fields"]]
-    outcome, detail = state.fold(at, fields, vector.get("verdict"))
+    blobs = {blake3(blob).digest(): blob for blob in map(form, vector.get("blobs", []))}
+    outcome, detail = state.fold(at, fields, vector.get("verdict"), blobs)
     if outcome == "malformed":
         detail = vector["detail"]  # which of several faults is named is no part of the protocol
     found = {

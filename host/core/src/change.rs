@@ -6,9 +6,11 @@ use bytes::Bytes;
 
 use crate::digest::Digest;
 use crate::guard::MASS_DELETES;
-use crate::key::{COMPONENTS, Key, VALIDATORS};
+use crate::key::{COMPONENTS, Key, SCHEDULED, VALIDATORS};
 use crate::media::Media;
+use crate::outcome::Outcome;
 use crate::revision::Revision;
+use crate::schedule::Later;
 
 /// One or more edits, all or none, with who asked for them and why. A tick has none: it only says that time goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Change {
     pub token: Option<Bytes>,
     /// Whether the mass-change guard is told that this is meant.
     pub overrides_guard: bool,
+    /// What of it is left for a time to come.
+    pub later: Option<Later>,
     /// `x-…` fields, carried along.
     pub extras: Vec<(Arc<str>, Bytes)>,
 }
@@ -90,7 +94,19 @@ impl Content {
 impl Change {
     /// Every key this change writes or looks at: two changes with none in common can be judged in any order.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.edits.iter().map(|edit| &edit.key).chain(self.bases.iter().map(|(key, _)| key))
+        let bases = self.bases.iter().map(|(key, _)| key);
+        let later = self.later.iter().map(|later| &later.key);
+        self.edits.iter().map(|edit| &edit.key).chain(bases).chain(later)
+    }
+
+    /// Every key that may have another item when this became of it.
+    pub fn written(&self, outcome: &Outcome) -> impl Iterator<Item = &Key> {
+        let (edits, later) = match outcome {
+            Outcome::Applied(_) => (&self.edits[..], self.later.as_ref()),
+            Outcome::Scheduled(_) => (&[][..], self.later.as_ref()),
+            Outcome::Staged | Outcome::Refused(_) => (&[][..], None),
+        };
+        edits.iter().map(|edit| &edit.key).chain(later.map(|later| &later.key))
     }
 
     /// Whether it changes the system's own configuration.
@@ -102,7 +118,8 @@ impl Change {
     /// can be judged before it.
     /// Whom bindings and announcements of components matter to is known: see [`crate::reach`].
     pub fn is_barrier(&self) -> bool {
-        let is_narrow = |key: &Key| [VALIDATORS, COMPONENTS].iter().any(|prefix| key.as_str().starts_with(prefix));
+        let is_narrow =
+            |key: &Key| [VALIDATORS, COMPONENTS, SCHEDULED].iter().any(|prefix| key.as_str().starts_with(prefix));
         self.is_mass() || self.edits.iter().any(|edit| edit.key.is_reserved() && !is_narrow(&edit.key))
     }
 

@@ -1,5 +1,6 @@
 //! From the fields of an entry to the change they ask for: the grammar of `docs/PROTOCOL.md`.
 
+mod later;
 mod unknown;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,11 +11,12 @@ use bytes::Bytes;
 
 use crate::change::{Action, BlobRef, Change, Content, Edit, Put};
 use crate::digest::Digest;
-use crate::key::Key;
+use crate::key::{Key, SCHEDULED};
 use crate::media::Media;
 use crate::policy::{POLICY, Policy};
 use crate::revision::Revision;
 
+use later::{later, time};
 use unknown::unknown;
 
 /// Largest value inside an entry, in bytes; larger ones go to a blob, so that the log stays quick to read.
@@ -50,11 +52,11 @@ impl fmt::Display for Malformed {
     }
 }
 
-/// Reads the fields in order. `hashes` are the BLAKE3 digests of the values, in the same order.
+/// Reads the fields of the entry at `revision` in order. `hashes` are the BLAKE3 digests of the values, in the same order.
 ///
 /// # Errors
 /// The first field that is unknown, out of bounds or contradicts another; then nothing is applied.
-pub fn decode(fields: &[(Bytes, Bytes)], hashes: &[Digest]) -> Result<Change, Malformed> {
+pub fn decode(revision: Revision, fields: &[(Bytes, Bytes)], hashes: &[Digest]) -> Result<Change, Malformed> {
     if fields.len() > FIELDS_MAX {
         return Err(malformed("", format!("the entry has {} fields: split it, at most {FIELDS_MAX}", fields.len())));
     }
@@ -66,7 +68,7 @@ pub fn decode(fields: &[(Bytes, Bytes)], hashes: &[Digest]) -> Result<Change, Ma
     for ((name, value), hash) in fields.iter().zip(hashes) {
         draft.field(name, value, *hash).map_err(|why| malformed_bytes(name, why))?;
     }
-    draft.finish()
+    draft.finish(revision, (fields.len(), total))
 }
 
 /// A change while its fields are being read.
@@ -81,6 +83,8 @@ struct Draft {
     token: Option<Bytes>,
     overrides_guard: bool,
     is_tick: bool,
+    from: Option<u64>,
+    until: Option<u64>,
     extras: Vec<(Arc<str>, Bytes)>,
 }
 
@@ -104,6 +108,9 @@ impl Draft {
 
     fn edit(&mut self, key: &str, action: Action) -> Result<(), String> {
         let key = Key::parse(key.as_bytes()).map_err(|error| error.to_string())?;
+        if key.as_str().starts_with(SCHEDULED) && action != Action::Delete {
+            return Err("a change is scheduled by the fields from and until: publish it with these".to_owned());
+        }
         if !self.edited.insert(key.clone()) {
             return Err(format!("key \"{key}\" is edited twice: an entry edits a key once"));
         }
@@ -138,6 +145,8 @@ impl Draft {
             "token" => return self.token(value),
             "override" => return self.overrides(value),
             "tick" => return self.tick(value),
+            "from" => return time(&mut self.from, value),
+            "until" => return time(&mut self.until, value),
             _ => return Err(unknown(name, name)),
         };
         let text = std::str::from_utf8(value).map_err(|_| "the value is not UTF-8".to_owned())?;
@@ -184,7 +193,7 @@ impl Draft {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Change, Malformed> {
+    fn finish(mut self, revision: Revision, (fields, bytes): (usize, usize)) -> Result<Change, Malformed> {
         match (self.is_tick, self.edits.is_empty()) {
             (true, true) | (false, false) => (),
             (true, false) => {
@@ -194,6 +203,7 @@ impl Draft {
                 return Err(malformed("", "the entry changes nothing: add put:<key> or del:<key>".to_owned()));
             }
         }
+        let later = later(&self, revision, fields, bytes)?;
         if self.overrides_guard && (self.author.is_none() || self.reason.is_none()) {
             let why = "say who means it and why: add author and reason".to_owned();
             return Err(malformed("override", why));
@@ -217,6 +227,7 @@ impl Draft {
             reason: self.reason,
             token: self.token,
             overrides_guard: self.overrides_guard,
+            later,
             extras: self.extras,
         })
     }

@@ -6,6 +6,7 @@ use crate::change::Change;
 use crate::decode::{self, Malformed};
 use crate::digest::{Digest, Domain};
 use crate::revision::Revision;
+use crate::schedule::Turn;
 
 /// A record of the log: where it stands, what it says, and what that means.
 ///
@@ -28,8 +29,17 @@ impl Entry {
     pub fn read(revision: Revision, fields: Vec<(Bytes, Bytes)>) -> Entry {
         let hashes: Vec<Digest> = fields.iter().map(|(_, value)| Digest::of(value)).collect();
         let digest = digest_of(revision, &fields, &hashes);
-        let content = decode::decode(&fields, &hashes);
+        let content = decode::decode(revision, &fields, &hashes);
         Entry { revision, digest, fields, content }
+    }
+
+    /// The place that validators are told: one with `from` is judged as if it stood there.
+    pub fn judged_at(&self) -> Revision {
+        let later = self.content.as_ref().ok().and_then(|change| change.later.as_ref());
+        match later.map(|later| later.turn) {
+            Some(Turn::Start(at)) => Revision { ms: at, seq: 0 },
+            Some(Turn::End(_)) | None => self.revision,
+        }
     }
 
     /// The next chain digest: the previous one and this entry, hashed as one block.

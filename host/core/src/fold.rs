@@ -16,6 +16,7 @@ use crate::effect::Step;
 use crate::entry::Entry;
 use crate::outcome::{Outcome, Refusal, Refused};
 use crate::revision::Revision;
+use crate::schedule::{self, Later};
 use crate::state::{Item, State};
 use crate::verdict::Verdict;
 
@@ -25,8 +26,8 @@ use crate::verdict::Verdict;
 pub fn fold(state: &mut State, entry: &Entry, verdict: impl FnOnce(&State, &Change) -> Verdict) -> Outcome {
     let outcome = match pass(state, entry).and_then(|change| stands(state, change).map(|()| change)) {
         Err(refusal) => Outcome::Refused(refusal),
-        Ok(change) if needs_verdict(state, change) => concluded(verdict(state, change)),
-        Ok(_) => concluded(Verdict::accept()),
+        Ok(change) if needs_verdict(state, change) => concluded(change, verdict(state, change)),
+        Ok(change) => concluded(change, Verdict::accept()),
     };
     settle(state, entry, &outcome);
     outcome
@@ -64,7 +65,7 @@ pub fn stands(state: &State, change: &Change) -> Result<(), Refusal> {
             return Err(Refusal::Conflict { key: key.clone(), base: *base, found });
         }
     }
-    state.policy().guard.passes(state, change).map_err(Refusal::Guarded)
+    state.policy().guard.passes(state, change).and_then(|()| schedule::fits(state, change)).map_err(Refusal::Guarded)
 }
 
 /// Whether validators have a say (step 7): some are bound, or the change is about the rules themselves.
@@ -73,8 +74,9 @@ pub fn needs_verdict(state: &State, change: &Change) -> bool {
 }
 
 /// The outcome that follows from a verdict.
-pub fn concluded(verdict: Verdict) -> Outcome {
+pub fn concluded(change: &Change, verdict: Verdict) -> Outcome {
     match verdict {
+        Verdict::Accept(findings) if change.later.as_ref().is_some_and(Later::is_start) => Outcome::Scheduled(findings),
         Verdict::Accept(findings) => Outcome::Applied(findings),
         Verdict::Reject(cause, findings) => Outcome::Refused(Refusal::Rejected(cause, findings)),
     }
@@ -83,8 +85,16 @@ pub fn concluded(verdict: Verdict) -> Outcome {
 /// Gives an entry its outcome: its edits, all of them, or a remembered refusal.
 pub fn settle(state: &mut State, entry: &Entry, outcome: &Outcome) {
     match (outcome, &entry.content) {
-        (Outcome::Applied(_), Ok(change)) => apply(state, entry.revision, change),
-        (Outcome::Applied(_), Err(_)) | (Outcome::Staged, Ok(_) | Err(_)) => (),
+        (Outcome::Applied(_), Ok(change)) => {
+            let kept = schedule::kept(state, entry, change);
+            apply(state, entry.revision, change);
+            kept.into_iter().for_each(|(key, item)| state.set(&key, Some(item)));
+        }
+        (Outcome::Scheduled(_), Ok(change)) => {
+            let kept = schedule::kept(state, entry, change);
+            kept.into_iter().for_each(|(key, item)| state.set(&key, Some(item)));
+        }
+        (Outcome::Applied(_) | Outcome::Scheduled(_), Err(_)) | (Outcome::Staged, Ok(_) | Err(_)) => (),
         (Outcome::Refused(refusal), content) => state.remember(Arc::new(Refused {
             revision: entry.revision,
             keys: content.iter().flat_map(|change| &change.edits).map(|edit| edit.key.clone()).collect(),
@@ -122,10 +132,10 @@ pub fn hold(state: &mut State, entry: &Arc<Entry>) {
 /// Gives an entry that was held its outcome.
 pub fn release(state: &mut State, entry: &Entry, verdict: Option<Verdict>) -> Outcome {
     state.held.remove(&entry.revision);
-    let stands = entry.content.as_ref().map_err(|m| Refusal::Malformed(m.clone())).and_then(|c| stands(state, c));
-    let outcome = match stands {
+    let change = entry.content.as_ref().map_err(|malformed| Refusal::Malformed(malformed.clone()));
+    let outcome = match change.and_then(|change| stands(state, change).map(|()| change)) {
         Err(refusal) => Outcome::Refused(refusal),
-        Ok(()) => concluded(verdict.unwrap_or_else(Verdict::accept)),
+        Ok(change) => concluded(change, verdict.unwrap_or_else(Verdict::accept)),
     };
     settle(state, entry, &outcome);
     outcome

@@ -19,6 +19,9 @@ pub const VALIDATORS: &str = "_sluice/validators/";
 /// Where components are announced: `_sluice/components/<hex>`.
 pub const COMPONENTS: &str = "_sluice/components/";
 
+/// Where changes wait for their time: `_sluice/scheduled/<revision>`.
+pub const SCHEDULED: &str = "_sluice/scheduled/";
+
 /// A valid key: 1 to 512 bytes, segments of `A-Z a-z 0-9 . _ -` joined by `/`, none of them empty,
 /// `.` or `..`. A `Key` is valid or does not exist. It is hashed once, here, and carries its point.
 #[derive(Clone)]

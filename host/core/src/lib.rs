@@ -9,6 +9,7 @@
 //! - [`binding`] with [`bindings`], [`glob`] and [`limits`]: which keys a validator judges, and how
 //! - [`policy`] with its [`guard`]: what holds for the space as a whole
 //! - [`state`] over [`trie`]: current values with their Merkle root, cheap to clone
+//! - [`schedule`] and [`time`]: changes that begin or end at a time of the log
 //! - [`fold`]: State x Entry x Verdict -> State x Outcome, the only place that refuses or applies
 //! - [`reach`]: which entries must wait for which, for what their validators may look up
 //! - [`effect`], [`node`]: the same fold as a state machine driven by events
@@ -31,7 +32,9 @@ pub mod outcome;
 pub mod policy;
 pub mod reach;
 pub mod revision;
+pub mod schedule;
 pub mod state;
+pub mod time;
 pub mod tokens;
 mod touched;
 pub mod trie;
@@ -56,6 +59,7 @@ pub use node::{Node, Settings};
 pub use outcome::{Outcome, Refusal, Refused};
 pub use policy::Policy;
 pub use revision::Revision;
+pub use schedule::{Later, Planned, Turn};
 pub use state::{Item, State};
 pub use touched::waits_behind;
 pub use trie::Subtree;

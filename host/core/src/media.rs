@@ -16,6 +16,9 @@ impl Media {
     /// What a value is when nothing says otherwise.
     pub const BYTES: Media = Media(Cow::Borrowed("application/octet-stream"));
 
+    /// Fields of an entry, kept for later: see [`crate::schedule`].
+    pub const FIELDS: Media = Media(Cow::Borrowed("application/x-sluice-fields"));
+
     /// Takes a published media type; `None` when it is not `type/subtype` in visible ASCII.
     pub fn parse(text: &str) -> Option<Media> {
         let visible = text.bytes().all(|b| (0x20..0x7f).contains(&b));

@@ -13,6 +13,8 @@ use crate::verdict::{Cause, Finding};
 pub enum Outcome {
     /// Its edits are current; the findings are warnings and notes.
     Applied(Arc<[Finding]>),
+    /// It waits for its time; the findings are warnings and notes.
+    Scheduled(Arc<[Finding]>),
     /// It waits for its rollout.
     Staged,
     /// Nothing of it became current, nor ever will.
@@ -58,6 +60,7 @@ impl Outcome {
     pub fn class(&self) -> &'static str {
         match self {
             Outcome::Applied(_) => "applied",
+            Outcome::Scheduled(_) => "scheduled",
             Outcome::Staged => "staged",
             Outcome::Refused(refusal) => refusal.class(),
         }
@@ -66,7 +69,9 @@ impl Outcome {
     /// What validators remarked.
     pub fn findings(&self) -> &[Finding] {
         match self {
-            Outcome::Applied(findings) | Outcome::Refused(Refusal::Rejected(_, findings)) => findings,
+            Outcome::Applied(findings)
+            | Outcome::Scheduled(findings)
+            | Outcome::Refused(Refusal::Rejected(_, findings)) => findings,
             Outcome::Staged
             | Outcome::Refused(
                 Refusal::Malformed(_)

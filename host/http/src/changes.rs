@@ -29,6 +29,8 @@ struct Document {
     /// The guard that is overridden.
     #[serde(rename = "override")]
     overridden: Option<String>,
+    from: Option<String>,
+    until: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -72,6 +74,8 @@ async fn read(surface: &Arc<Surface>, body: Incoming, notes: Notes) -> Result<Wa
         reason: document.reason.map(Bytes::from).or(notes.reason),
         token: document.token.map(Bytes::from).or(notes.token),
         overridden: document.overridden.map(Bytes::from).or(notes.overridden),
+        from: document.from.map(Bytes::from).or(notes.from),
+        until: document.until.map(Bytes::from).or(notes.until),
         ..notes
     };
     Ok(Wanted { edits, notes })

@@ -71,7 +71,7 @@ fn edited(edit: &Edit, change: &Change) -> Value {
 fn outcome(surface: &Surface, revision: Revision) -> (&'static str, Value) {
     match surface.hub.fate(revision) {
         Fate::Settled(Outcome::Refused(refusal)) => (refusal.class(), json!(ruling::errors(&refusal))),
-        Fate::Settled(outcome @ (Outcome::Applied(_) | Outcome::Staged)) => {
+        Fate::Settled(outcome @ (Outcome::Applied(_) | Outcome::Scheduled(_) | Outcome::Staged)) => {
             (outcome.class(), outcome.findings().iter().map(ruling::finding).collect())
         }
         Fate::Held(held) => ("held", json!([{ "message": held.fault.map(|(_, why)| why) }])),

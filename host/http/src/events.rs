@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use crate::body::Body;
 use crate::crowd::Busy;
 use crate::door::{Answer, Door};
+use crate::freshness;
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::row::Row;
@@ -40,6 +41,8 @@ struct Watcher {
     seen: Vec<(Key, Revision)>,
     pending: VecDeque<Touch>,
     stage: Stage,
+    /// Whether it was told last that some rule finds the host's values stale.
+    is_stale: bool,
     installs: watch::Receiver<u64>,
     _seat: Seat,
     _busy: Busy,
@@ -98,6 +101,7 @@ impl Watcher {
             seen: Vec::new(),
             pending: VecDeque::new(),
             stage: if wants_snapshot { Stage::Snapshot(None) } else { Stage::Follow },
+            is_stale: false,
             installs,
             _seat: door.surface.seat()?,
             _busy: door.line.busy(),
@@ -158,8 +162,12 @@ impl Watcher {
             if !self.pending.is_empty() {
                 continue;
             }
-            let settings = self.door.settings();
-            let beat = Duration::from_millis(settings.heartbeat_ms);
+            if let Some(turned) = self.turned() {
+                return turned;
+            }
+            let surface = &self.door.surface;
+            let stale_in_ms = freshness::stale_in_ms(surface, &surface.hub.view()).unwrap_or(u64::MAX);
+            let beat = Duration::from_millis(surface.settings.heartbeat_ms.min(stale_in_ms));
             tokio::select! {
                 biased;
                 () = stopped(self.door.stop.clone()) => return self.bye(),
@@ -206,6 +214,19 @@ impl Watcher {
             }
         }
         text.into()
+    }
+
+    /// Says when the host's values become stale, and when they no longer are.
+    fn turned(&mut self) -> Option<Bytes> {
+        let surface = self.door.surface.clone();
+        let view = surface.hub.view();
+        let is_stale = freshness::is_stale(&surface, &view);
+        if std::mem::replace(&mut self.is_stale, is_stale) == is_stale {
+            return None;
+        }
+        let (mut text, silent_ms) = (String::new(), freshness::silent_ms(&surface, &view));
+        event(&mut text, if is_stale { "stale" } else { "fresh" }, None, &json!({ "silentMs": silent_ms }));
+        Some(text.into())
     }
 
     /// The gap is too wide: the watcher has to read everything again, and goes on from here.

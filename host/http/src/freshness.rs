@@ -35,6 +35,14 @@ pub fn is_stale(surface: &Surface, view: &View) -> bool {
     }
 }
 
+/// In how many ms the next rule will find its keys stale if nothing comes from the log; none when no rule can any more.
+pub fn stale_in_ms(surface: &Surface, view: &View) -> Option<u64> {
+    let rules = &view.state.policy().freshness;
+    let silent_ms = if rules.is_empty() { 0 } else { silent_ms(surface, view) };
+    let left = rules.iter().filter_map(|rule| rule.stale_after_ms.saturating_add(1).checked_sub(silent_ms));
+    left.filter(|left| *left > 0).min()
+}
+
 /// What an answer about some keys must say of their age; none, for most spaces have no such rule.
 ///
 /// # Errors

@@ -66,6 +66,10 @@ pub struct Notes {
     pub token: Option<Bytes>,
     /// The guard that is overridden.
     pub overridden: Option<Bytes>,
+    /// When it begins.
+    pub from: Option<Bytes>,
+    /// When it ends.
+    pub until: Option<Bytes>,
     /// How long to wait for the outcome.
     pub wait_ms: u64,
     /// Only pretend.
@@ -171,6 +175,8 @@ impl Notes {
             reason: text("sluice-reason"),
             token: text("idempotency-key").map(|token| unquoted(&token)),
             overridden: text("sluice-override"),
+            from: text("sluice-from"),
+            until: text("sluice-until"),
             wait_ms: wait_ms.min(settings.publish_wait_max_ms),
             is_dry_run: query.flag("dry_run")?,
         })
@@ -228,10 +234,11 @@ impl Wanted {
                 WantedAction::Nothing => (),
             }
         }
-        let Notes { author, reason, token, overridden, .. } = self.notes;
+        let Notes { author, reason, token, overridden, from, until, .. } = self.notes;
         let token = token.unwrap_or_else(|| Bytes::from(chance::token()));
         let notes = [("author", author), ("reason", reason), ("token", Some(token)), ("override", overridden)];
-        let given = notes.into_iter().filter_map(|(name, value)| Some((Bytes::from_static(name.as_bytes()), value?)));
+        let notes = notes.into_iter().chain([("from", from), ("until", until)]);
+        let given = notes.filter_map(|(name, value)| Some((Bytes::from_static(name.as_bytes()), value?)));
         fields.extend(given);
         Laid { entry: Entry::read(Revision::ZERO, fields), blobs }
     }

@@ -32,7 +32,7 @@ pub fn of(fate: &Fate, revision: Revision) -> Answer {
 pub fn settled(outcome: &Outcome, revision: Option<Revision>) -> Answer {
     let status = match outcome {
         Outcome::Applied(_) => StatusCode::OK,
-        Outcome::Staged => StatusCode::ACCEPTED,
+        Outcome::Scheduled(_) | Outcome::Staged => StatusCode::ACCEPTED,
         Outcome::Refused(refusal) => return Err(refused(refusal, revision)),
     };
     let mut document = json!({

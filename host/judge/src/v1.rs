@@ -76,11 +76,11 @@ impl<'c> Told<'c> {
     /// The bytes of the change are at hand.
     pub(crate) fn new(entry: &Entry, change: &'c core::Change, before: &core::State) -> Told<'c> {
         Told {
-            edits: change.edits.iter().map(|edit| told(edit, entry.revision, before)).collect(),
+            edits: change.edits.iter().map(|edit| told(edit, entry.judged_at(), before)).collect(),
             metadata: change.extras.iter().map(|(name, value)| (&**name, String::from_utf8_lossy(value))).collect(),
             author: change.author.as_deref(),
             reason: change.reason.as_deref(),
-            revision: revision(entry.revision),
+            revision: revision(entry.judged_at()),
         }
     }
 

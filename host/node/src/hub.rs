@@ -221,10 +221,10 @@ impl Recent {
     }
 
     fn settle(&mut self, settled: &Settled, at: Revision) {
-        if let (Outcome::Applied(_), Ok(change)) = (&settled.outcome, &settled.entry.content) {
+        if let Ok(change) = &settled.entry.content {
             // A release is placed at the cursor, which later entries of the same batch may have passed.
             let at = self.touched.back().map_or(at, |last| last.at.max(at));
-            self.touched.extend(change.edits.iter().map(|edit| Touch { at, key: edit.key.clone() }));
+            self.touched.extend(change.written(&settled.outcome).map(|key| Touch { at, key: key.clone() }));
         }
         while self.touched.len() > TOUCHED_MAX
             && let Some(oldest) = self.touched.pop_front()

@@ -14,6 +14,7 @@ pub mod keeper;
 pub mod memory;
 mod meter;
 pub mod ports;
+pub mod scheduler;
 
 pub use drive::{Host, Running};
 pub use hub::{Hub, View};
@@ -22,3 +23,4 @@ pub use ports::{
     AppendError, Blobs, Heard, Hosts, Judge, Judgement, Kept, Lease, Leases, Log, Ports, Reach, Reports, Retention,
     Snapshots, Store, WriteError,
 };
+pub use scheduler::Scheduler;

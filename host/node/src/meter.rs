@@ -112,7 +112,7 @@ impl Meter {
         for settled in settled {
             match &settled.outcome {
                 Outcome::Applied(_) => applied += 1,
-                outcome @ (Outcome::Staged | Outcome::Refused(_)) => {
+                outcome @ (Outcome::Scheduled(_) | Outcome::Staged | Outcome::Refused(_)) => {
                     counter!("sluice_entries_total", "outcome" => outcome.class()).increment(1);
                     tracing::debug!(revision = %settled.entry.revision, outcome = outcome.class(), "not applied");
                 }

@@ -2,6 +2,8 @@
 
 mod author;
 mod limits;
+mod publish;
+mod schedule;
 mod snapshot;
 
 use std::path::PathBuf;
@@ -10,13 +12,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sluice_core::{Digest, Revision};
 
-use crate::wiring::edges::Durability;
-
 pub use author::{
     Document, Lang, ValidatorBench, ValidatorBuild, ValidatorNew, ValidatorRecord, ValidatorReplay, ValidatorRun,
     ValidatorTest, ValidatorWit,
 };
 pub use limits::LimitArgs;
+pub use publish::{PublishArgs, Share, Time};
+pub use schedule::{Cancel, ScheduleVerb};
 pub use snapshot::{Restore, SnapshotVerb};
 
 /// Delivers configuration to edge hosts; validators judge every change on every host before it is applied.
@@ -116,6 +118,9 @@ pub enum Verb {
     History(History),
     /// One entry of the log with its outcome
     Show(Show),
+    /// Changes that wait for their time: ls, cancel
+    #[command(subcommand)]
+    Schedule(ScheduleVerb),
     /// Validators: new, build, test, run, bench, inspect, wit, push, bind, unbind, pull, ls, record, replay
     #[command(subcommand)]
     Validator(Box<ValidatorVerb>),
@@ -174,40 +179,6 @@ pub struct HostArgs {
     /// Address to serve on; port 0 picks a free one
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
-}
-
-/// What every publishing verb takes.
-#[derive(Clone, Debug, Default, Args)]
-pub struct PublishArgs {
-    /// Run the real fold with the real validators, and append nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Why; kept with the change
-    #[arg(long)]
-    pub reason: Option<String>,
-    /// Who; default: the user's name
-    #[arg(long = "as", value_name = "NAME")]
-    pub author: Option<String>,
-    /// Idempotency token; default: a fresh one
-    #[arg(long)]
-    pub token: Option<String>,
-    /// Guard to override: guard, which stops changes that do away with too much; say with --reason why it is meant
-    #[arg(long = "override", value_name = "GUARD", requires = "reason")]
-    pub overridden: Option<String>,
-    /// Wait until this share of live hosts has it: all, quorum, or N%; without the flag, the first host's outcome
-    #[arg(long, value_name = "SHARE", num_args = 0..=1, require_equals = true, default_missing_value = "all", value_parser = share)]
-    pub wait: Option<Share>,
-    /// Have it confirmed by N replicas (1 when no level is given), by Redis's disk (disk), or by both (disk+N); else 5
-    #[arg(long, value_name = "LEVEL", num_args = 0..=1, require_equals = true, default_missing_value = "1")]
-    pub durable: Option<Durability>,
-}
-
-/// How many hosts must have a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Share {
-    All,
-    Quorum,
-    Percent(u8),
 }
 
 #[derive(Debug, Args)]
@@ -436,29 +407,6 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(ms).map(Duration::from_millis).ok_or_else(wrong)
 }
 
-fn share(text: &str) -> Result<Share, String> {
-    let wrong = || format!("{text:?} is no share of hosts: write all, quorum or 50%");
-    match text {
-        "all" => Ok(Share::All),
-        "quorum" => Ok(Share::Quorum),
-        _ => match text.strip_suffix('%').and_then(|number| number.parse::<u8>().ok()) {
-            Some(percent @ 1..=100) => Ok(Share::Percent(percent)),
-            Some(_) | None => Err(wrong()),
-        },
-    }
-}
-
-impl Share {
-    /// How many of `hosts` live hosts that is; at least one.
-    pub fn of(self, hosts: usize) -> usize {
-        match self {
-            Share::All => hosts.max(1),
-            Share::Quorum => hosts / 2 + 1,
-            Share::Percent(percent) => (hosts * usize::from(percent)).div_ceil(100).max(1),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -477,13 +425,5 @@ mod tests {
         for text in ["", "5", "s", "1.5s", "5 s", "99999999999999999999s"] {
             assert!(duration(text).is_err(), "{text:?}");
         }
-    }
-
-    #[test]
-    fn a_share_of_hosts_is_never_none() {
-        assert_eq!(
-            (Share::All.of(3), Share::Quorum.of(4), Share::Percent(50).of(3), Share::Percent(1).of(0)),
-            (3, 3, 2, 1)
-        );
     }
 }

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use sluice_core::decode::{BLOB_BYTES_MAX, INLINE_BYTES_MAX};
 use sluice_core::{BlobRef, Digest, Entry, Key, Revision};
 
-use crate::cli::PublishArgs;
+use crate::cli::{PublishArgs, Time};
 use crate::exit::usage;
+use crate::utc::utc;
 use crate::{payload, settings};
 
 /// One edit as a command asks for it.
@@ -70,6 +71,8 @@ impl Draft {
             ("reason", args.reason.clone()),
             ("token", Some(token.clone())),
             ("override", args.overridden.clone()),
+            ("from", args.from.map(|Time(ms)| utc(ms))),
+            ("until", args.until.map(|Time(ms)| utc(ms))),
         ];
         for (name, text) in notes {
             if let Some(text) = text {
@@ -110,6 +113,11 @@ pub fn document(edits: &[Edit], bases: &[(Key, Revision)], args: &PublishArgs, t
     let mut document = json!({ "edits": edits, "author": author(args), "reason": args.reason, "token": token });
     if let Some(guard) = &args.overridden {
         document["override"] = json!(guard);
+    }
+    for (name, time) in [("from", args.from), ("until", args.until)] {
+        if let Some(Time(ms)) = time {
+            document[name] = json!(utc(ms));
+        }
     }
     document
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use sluice_core::{Entry, Key, Outcome, Revision, State};
 use sluice_node::{AppendError, Blobs, Log};
 
-use crate::cli::{PublishArgs, Share};
+use crate::cli::{PublishArgs, Share, Time};
 use crate::draft::{self, Draft, Edit};
 use crate::exit::{Ended, Failure, away, usage};
 use crate::space::{Context, Space};
@@ -48,6 +48,7 @@ async fn append(context: &Context, space: &Space, draft: Draft, args: &PublishAr
         let reports = async || Ok(space.redis.reports().await.map_err(|lost| away(lost.0))?);
         let reports = gathered(reports, revision, args.wait, so_far).await?;
         let told = match there(&reports, revision).find_map(|report| Told::from_report(report, revision)) {
+            Some(told) if args.from.is_some_and(|Time(ms)| ms > revision.ms) => told.scheduled(),
             Some(told) => told,
             None => Told::of(&replayed(space, revision).await?),
         };

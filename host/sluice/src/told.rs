@@ -21,7 +21,7 @@ impl Told {
     /// From an outcome worked out here.
     pub fn of(outcome: &Outcome) -> Told {
         let message = match outcome {
-            Outcome::Applied(_) | Outcome::Staged => None,
+            Outcome::Applied(_) | Outcome::Scheduled(_) | Outcome::Staged => None,
             Outcome::Refused(refusal) => Some(refusal.to_string()),
         };
         let findings = outcome.findings().iter().map(shown).collect();
@@ -61,6 +61,12 @@ impl Told {
         Some(Told { class: class.to_owned(), message, findings: findings.map(whole).collect() })
     }
 
+    /// The same of a change that waits for its time: reports of hosts tell only refusals apart.
+    pub fn scheduled(self) -> Told {
+        let class = if self.class == "applied" { "scheduled".to_owned() } else { self.class };
+        Told { class, ..self }
+    }
+
     /// What validators found.
     pub fn findings(&self) -> &[Map<String, Value>] {
         &self.findings
@@ -92,7 +98,7 @@ impl Told {
 
     fn ended(&self) -> Ended {
         match self.class.as_str() {
-            "applied" | "staged" | "duplicate" => Ended::Yes,
+            "applied" | "scheduled" | "staged" | "duplicate" => Ended::Yes,
             "conflict" | "fenced" => Ended::Raced,
             _ => Ended::No,
         }

@@ -9,7 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use sluice_disk::DiskStore;
 use sluice_http::{Bearer, Drained, Serves, Surface};
 use sluice_judge::{Bounds, Child, Compiler, Library, Validators};
-use sluice_node::{Blobs, Host, Hub, Judge, Keeper, Ports, Running};
+use sluice_node::{Blobs, Host, Hub, Judge, Keeper, Ports, Running, Scheduler};
 use sluice_redis::{Identity, Redis};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -30,7 +30,7 @@ pub struct Wired {
     running: Running,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<Drained>>,
-    keeper: Option<JoinHandle<()>>,
+    keepers: Vec<JoinHandle<()>>,
 }
 
 /// Opens the store, binds the listeners, and starts: what was stored is served before the log answers.
@@ -56,6 +56,8 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
         store: Arc::new(store),
     };
     let keeper = keeper(settings, hub.clone(), (&ports, redis.clone()));
+    let (log, blobs) = (ports.log.clone(), ports.blobs.clone());
+    let scheduler = Scheduler { log, blobs, leases: redis.clone(), hub: hub.clone() };
     let surface = surface(settings, hub.clone(), (&ports, redis.clone()), metrics);
     let host = Host { settings: sluice_core::Settings::default(), state, ports, hub };
     let (stop, stopped) = watch::channel(false);
@@ -66,8 +68,9 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
         listeners.push(tokio::spawn(serving));
     }
     let running = host.start(&tokio::runtime::Handle::current());
-    let keeper = keeper.map(|keeper| keeper.start(stopped));
-    Ok(Wired { address, redis, surface, running, stop, listeners, keeper })
+    let keepers = [Some(scheduler.start(stopped.clone())), keeper.map(|keeper| keeper.start(stopped))];
+    let keepers = keepers.into_iter().flatten().collect();
+    Ok(Wired { address, redis, surface, running, stop, listeners, keepers })
 }
 
 impl Wired {
@@ -75,10 +78,10 @@ impl Wired {
     pub async fn drain(self) {
         self.surface.drain();
         self.stop.send_replace(true);
-        if let Some(keeper) = self.keeper
-            && keeper.await.is_err()
-        {
-            warn!("the keeper ended in a panic");
+        for keeper in self.keepers {
+            if keeper.await.is_err() {
+                warn!("a keeper ended in a panic");
+            }
         }
         self.running.stop().await;
         for listener in self.listeners {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use fastrand::Rng;
-use sluice_core::{Key, Millis, Revision};
+use sluice_core::{Key, Millis, Revision, schedule};
 
 use crate::judge::{COMPONENT, RULES, WITHDRAWN};
 use crate::log::{Fields, Log};
@@ -60,8 +60,13 @@ pub fn next(rng: &mut Rng, log: &mut Log, now: Millis, habits: &mut Habits) -> F
         0..14 => draft.rules(),
         14..22 => draft.mistake(),
         22..26 => draft.mass(),
-        26..29 => draft.field("tick", b""),
-        29.. => draft.values(),
+        // Whoever says that it is time: nothing may depend on who it is, or that it is said once.
+        26..32 if draft.turn() => return draft.fields,
+        32..35 => draft.field("tick", b""),
+        26.. => draft.values(),
+    }
+    if draft.rng.u8(0..100) < 15 {
+        draft.times();
     }
     if draft.rng.u8(0..100) < 40 {
         habits.token += u32::from(draft.rng.bool());
@@ -84,6 +89,31 @@ struct Draft<'a> {
 }
 
 impl Draft<'_> {
+    /// Begins or ends what is planned, in time or not, or calls it off; false when nothing is.
+    fn turn(&mut self) -> bool {
+        let planned = schedule::planned(self.log.tip());
+        let Some(planned) = planned.get(self.rng.usize(0..=planned.len())) else { return false };
+        let as_of = *pick(self.rng, &[0, 0, 1, 5]);
+        let seen = self.log.after(self.log.tip().index.saturating_sub(as_of)).unwrap_or(self.log.tip());
+        self.fields = match self.rng.u8(0..8) {
+            0 => planned.cancelled("not wanted any more"),
+            _ => planned.entry(seen).0,
+        };
+        true
+    }
+
+    /// Leaves some of it for later.
+    fn times(&mut self) {
+        let now_ms = self.log.tip().cursor.ms.max(1_000_000 + self.now.0);
+        let (from, until) = (now_ms + self.rng.u64(0..2_000), now_ms + self.rng.u64(0..4_000));
+        let which = self.rng.u8(0..3);
+        for (name, ms, is_wanted) in [("from", from, which != 0), ("until", until, which != 1)] {
+            if is_wanted {
+                self.field(name, ms.to_string().as_bytes());
+            }
+        }
+    }
+
     /// Puts and deletes of a few keys, sometimes with bases.
     fn values(&mut self) {
         let count = *pick(self.rng, &[1, 1, 1, 2, 3]);

@@ -66,7 +66,7 @@ fn folded(state: &mut State, entry: &Entry, verdict: Option<&str>) -> Outcome {
 
 fn detail(outcome: &Outcome) -> Value {
     match outcome {
-        Outcome::Applied(_) | Outcome::Staged => json!({}),
+        Outcome::Applied(_) | Outcome::Scheduled(_) | Outcome::Staged => json!({}),
         Outcome::Refused(refusal) => match refusal {
             Refusal::Malformed(malformed) => json!({ "field": malformed.field }),
             Refusal::Duplicate(first) => json!({ "first": first.to_string() }),

@@ -2,9 +2,9 @@
 
 /// Fields of the design that this version knows and does not carry out. They must never be ignored:
 /// an entry meant for later that applied at once would be worse than one refused.
-const LATER: [&str; 8] = ["fence", "from", "until", "rollout", "key-id", "seq", "signed-at", "sig"];
-const KNOWN: [&str; 10] =
-    ["put:", "put-blob:", "del:", "type:", "base:", "author", "reason", "token", "override", "tick"];
+const LATER: [&str; 6] = ["fence", "rollout", "key-id", "seq", "signed-at", "sig"];
+const KNOWN: [&str; 12] =
+    ["put:", "put-blob:", "del:", "type:", "base:", "author", "reason", "token", "override", "tick", "from", "until"];
 
 /// What to do about a field that is unknown.
 pub fn unknown(name: &str, verb: &str) -> String {
@@ -17,7 +17,7 @@ pub fn unknown(name: &str, verb: &str) -> String {
         }
         Some(known) => format!("unknown field: did you mean \"{known}\"?"),
         None => "unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> author reason token \
-                 override tick, or x-… for your own"
+                 override tick from until, or x-… for your own"
             .to_owned(),
     }
 }

@@ -95,6 +95,7 @@ fn followed(state: &State, entry: &Entry, outcome: &Outcome) {
             assert_eq!(state.refused.last().map(|refused| refused.revision), Some(entry.revision));
             assert!(state.range("", None).all(|(_, item)| item.revision != entry.revision));
         }
+        Outcome::Scheduled(_) => (),
         Outcome::Staged => panic!("nothing is staged yet"),
     }
 }

@@ -228,3 +228,21 @@ async fn what_the_guard_stops_goes_through_when_somebody_means_it() {
     post(json!({"edits": edits, "override": "guard", "author": "mei", "reason": "moved"})).await.expect(200);
     edge.get("/v1/keys/app/3").await.expect(404);
 }
+
+#[tokio::test]
+async fn a_change_with_a_time_is_scheduled_and_not_applied() {
+    let edge = Edge::start().await;
+    let at = "2999-01-01T00:00:00Z";
+    let document = json!({"edits": [{"key": "a", "value": "1"}], "from": at}).to_string();
+    let reply = edge.publish("POST", "/v1/changes", &[], document).await.expect(202);
+    assert_eq!(reply.json()["outcome"], "scheduled");
+    let reply =
+        edge.publish("PUT", "/v1/keys/b", &[("Sluice-From", at), ("Sluice-Until", "3000-01-01T00:00:00Z")], "1").await;
+    assert_eq!(reply.expect(202).json()["outcome"], "scheduled");
+    edge.get("/v1/keys/a").await.problem(404);
+    edge.get("/v1/keys/b").await.problem(404);
+    let planned = edge.get("/v1/keys?prefix=_sluice/scheduled/&keys_only=true").await.expect(200).json();
+    assert_eq!(planned["keys"].as_array().unwrap().len(), 2);
+    let wrong = edge.publish("PUT", "/v1/keys/a", &[("Sluice-From", "tomorrow")], "1").await;
+    assert!(wrong.problem(422).contains("2026-12-01T09:00:00Z"));
+}

@@ -251,8 +251,12 @@ async fn keys_whose_age_matters_are_refused_or_marked_until_the_log_is_heard_of_
     assert_eq!(edge.get("/v1/keys/web/a").await.expect(200).header("sluice-stale"), "");
     assert_eq!(edge.get("/v1/status").await.json()["stale"], true);
 
+    let mut events = edge.watch("/v1/events", "").await;
+    events.until("event: stale").await;
+
     edge.write(&[("tick", "")]).await;
     assert_eq!(edge.get("/v1/keys/prices/a").await.expect(200).body, "1");
     assert_eq!(edge.get("/v1/keys/flags/a").await.expect(200).header("sluice-stale"), "");
     assert_eq!(edge.get("/v1/status").await.json()["stale"], false);
+    events.until("event: fresh").await;
 }

@@ -104,7 +104,7 @@ fn edited(verb: &str, value: &Bytes) -> Option<(&'static str, Option<u64>)> {
 /// Why an entry was refused, if it was.
 pub fn message(outcome: &Outcome) -> Option<String> {
     match outcome {
-        Outcome::Applied(_) | Outcome::Staged => None,
+        Outcome::Applied(_) | Outcome::Scheduled(_) | Outcome::Staged => None,
         Outcome::Refused(refusal) => Some(refusal.to_string()),
     }
 }

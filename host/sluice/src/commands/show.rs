@@ -55,7 +55,7 @@ async fn of_host(context: &Context, host: &Through, revision: Revision) -> Resul
     let rows = |name: &str| entry.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     let (edits, findings) = (rows("edits"), rows("findings"));
     let outcome = entry.get("outcome").and_then(Value::as_str).unwrap_or_default();
-    let is_refused = !matches!(outcome, "applied" | "staged");
+    let is_refused = !matches!(outcome, "applied" | "scheduled" | "staged");
     let message = findings.first().filter(|_| is_refused).and_then(|first| first.get("message"));
     let field = |name: &str, value: Value| (name.to_owned(), value);
     let told = |name: &str| field(name, entry.get(name).cloned().unwrap_or_default());

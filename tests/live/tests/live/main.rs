@@ -23,6 +23,7 @@ mod races;
 mod reading;
 mod recordings;
 mod rifts;
+mod schedules;
 mod servers;
 mod snapshots;
 mod starts;

@@ -96,7 +96,7 @@ async fn sightings(replica: &Replica, args: &ValidatorRecord, keys: &Globs) -> R
         let before = std::mem::replace(&mut before, after.clone());
         let was_judged = match outcome {
             Outcome::Applied(_) | Outcome::Refused(Refusal::Rejected(..)) => true,
-            Outcome::Staged | Outcome::Refused(_) => false,
+            Outcome::Scheduled(_) | Outcome::Staged | Outcome::Refused(_) => false,
         };
         let is_wanted = |change: &Change| change.edits.iter().any(|edit| keys.matches(&segments(&edit.key)));
         if was_judged

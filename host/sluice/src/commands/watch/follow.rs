@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use sluice_core::{Action, Change, Content, Entry, Lost, Outcome, Revision, State};
+use sluice_core::{Action, Change, Content, Entry, Key, Lost, Outcome, Revision, State};
 use tokio::time::{sleep, timeout};
 
 use super::sink::{Seen, Sink};
@@ -55,8 +55,11 @@ async fn start(space: &Space, replica: &Replica, from: Option<Revision>, sink: &
 }
 
 async fn show(entry: &Arc<Entry>, outcome: &Outcome, after: &State, prefix: &str, sink: &mut Sink<'_>) -> Result<()> {
-    let (Outcome::Applied(_), Ok(change)) = (outcome, &entry.content) else { return Ok(()) };
-    for seen in seen(entry.revision, change, after, prefix) {
+    let Ok(change) = &entry.content else { return Ok(()) };
+    let applied = matches!(outcome, Outcome::Applied(_)).then(|| seen(entry.revision, change, after, prefix));
+    let kept = change.later.iter().map(|later| &later.key).filter(|key| key.as_str().starts_with(prefix));
+    let kept = kept.filter_map(|key| kept_for_later(key, entry.revision, change, after));
+    for seen in applied.into_iter().flatten().chain(kept) {
         sink.take(&seen).await?;
     }
     Ok(())
@@ -79,6 +82,18 @@ fn seen(revision: Revision, change: &Change, after: &State, prefix: &str) -> Vec
         reason: change.reason.as_deref().map(str::to_owned),
     };
     under.map(of).collect()
+}
+
+/// What an entry leaves for a time to come is an item of its own.
+fn kept_for_later(key: &Key, revision: Revision, change: &Change, after: &State) -> Option<Seen> {
+    let item = after.item(key).filter(|item| item.revision == revision)?;
+    Some(Seen {
+        key: key.to_string(),
+        revision: revision.to_string(),
+        value: Some(item.bytes.clone()),
+        author: change.author.as_deref().map(str::to_owned),
+        reason: change.reason.as_deref().map(str::to_owned),
+    })
 }
 
 #[cfg(test)]
