@@ -15,6 +15,7 @@ mod http_streams;
 mod http_values;
 mod http_writes;
 mod languages;
+mod linearizable;
 mod metrics;
 mod network;
 mod outages;
