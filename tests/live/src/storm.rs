@@ -137,9 +137,9 @@ fn settle(stage: &Stage, history: &History, report: &mut Report) -> Result<()> {
     let mut wrong = check::objections(&Model::of(&log), history);
     for seat in &stage.seats {
         let host = seat.up().context("a host is missing at the end")?;
-        wrong.extend(served(&host, &log)?);
+        wrong.extend(served(&host, stage)?);
     }
-    wrong.extend(served(&fresh, &log)?);
+    wrong.extend(served(&fresh, stage)?);
     let status = fresh.status()?;
     if snapshot["root"] != status["root"] {
         wrong.push(format!("sluice folds the log to {}, hosts to {}", snapshot["root"], status["root"]));
@@ -166,13 +166,14 @@ fn afresh(stage: &Stage) -> Result<(Value, Host)> {
 }
 
 /// In what way a host serves something else than the log says, at the revision it is at.
-fn served(host: &Host, log: &[(String, Fields)]) -> Result<Option<String>> {
+fn served(host: &Host, stage: &Stage) -> Result<Option<String>> {
     let (listed, status) = wait_for("one revision in two answers", || {
         let listed = host.ask("GET", "/v1/keys?limit=10000", &[], &[]).ok()?.json();
         let status = host.status().ok()?;
         (listed["revision"] == status["revision"]).then_some((listed, status))
     });
-    let at = order(status["revision"].as_str().unwrap_or_default());
+    // Read behind the answers: keepers tick meanwhile.
+    let (log, at) = (logged(stage)?, order(status["revision"].as_str().unwrap_or_default()));
     let seen = log.iter().take_while(|(revision, _)| order(revision) <= at).count();
     let model = Model::of(&log[..seen]);
     let rows = listed["keys"].as_array().context("keys are a list")?;
