@@ -23,7 +23,7 @@ pub struct Report {
     pub read_max: Duration,
     /// Longest time from the end of a round to equal roots everywhere.
     pub converged_max: Duration,
-    /// Snapshots written, and entries left in the log at the end.
+    /// Snapshots that Redis keeps, and entries left in the log, at the end.
     pub snapshots: u64,
     pub left: u64,
 }
@@ -55,7 +55,7 @@ impl fmt::Display for Report {
             self.acknowledged, self.indeterminate, self.retried
         )?;
         writeln!(f, "entries    {}", counted(&self.outcomes))?;
-        writeln!(f, "snapshots  {} written, {} entries left in the log", self.snapshots, self.left)?;
+        writeln!(f, "snapshots  {} kept, {} entries left in the log", self.snapshots, self.left)?;
         writeln!(f, "reads      {}, failed: 0, p99 {:.1?}, longest {:.1?}", self.reads, self.read_p99, self.read_max)?;
         write!(f, "converged  within {:.1?} of each calm", self.converged_max)
     }
