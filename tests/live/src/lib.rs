@@ -11,6 +11,7 @@ pub mod proxy;
 pub mod sentinel;
 pub mod server;
 pub mod sluice;
+pub mod storm;
 pub mod wait;
 
 pub use cluster::Cluster;

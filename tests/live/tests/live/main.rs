@@ -14,6 +14,7 @@ mod fields;
 mod http_streams;
 mod http_values;
 mod http_writes;
+mod incidents;
 mod languages;
 mod linearizable;
 mod metrics;
