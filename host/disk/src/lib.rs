@@ -11,12 +11,15 @@
 //! In reading order:
 //!
 //! - `settings`, `report`, `error`: what goes in, and what opening has to say
+//! - `files`: every change of the disk, for tests to stand in its way; `faults`: how real processes are told to
 //! - `record`: a batch as bytes, in the words of `sluice_pack`
 //! - `frame`, `log`, `image`: the two kinds of files
 //! - `folder`, `recover`, `store`: the files together
 
 mod ahead;
 mod error;
+mod faults;
+mod files;
 mod folder;
 mod frame;
 mod image;
@@ -29,6 +32,8 @@ mod settings;
 mod store;
 
 pub use error::OpenError;
+pub use faults::Faults;
+pub use files::{Act, Change, Files, Watch};
 pub use recover::verify;
 pub use report::{Damage, OpenReport};
 pub use settings::Settings;

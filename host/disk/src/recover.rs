@@ -28,6 +28,8 @@ pub struct Recovered {
     /// How many bytes of logs came on top of it.
     pub log_bytes: u64,
     pub report: OpenReport,
+    /// Files of other spaces, and which.
+    foreign: Vec<(PathBuf, String)>,
 }
 
 /// A file whose head is good.
@@ -46,6 +48,7 @@ pub fn recover(folder: &Path, space: &str) -> Result<Recovered, OpenError> {
     let mut found = Recovered { unused, ..Recovered::default() };
     let images = found.heads(folder, space, Kind::Image, &listing.images)?;
     let logs = found.heads(folder, space, Kind::Log, &listing.logs)?;
+    found.sort_out(!images.is_empty() || !logs.is_empty(), space)?;
     let threads = OpenError::at(folder, "start a thread to read");
     found.read(images, logs).map_err(threads)?;
     found.report.is_emptied = !found.report.damaged.is_empty() && found.position == Position::default();
@@ -68,15 +71,24 @@ impl Recovered {
             let path = folder.join(name(kind, number));
             match read(&path, kind) {
                 Ok((head, frames)) if head.space == space => good.push(Headed { number, path, head, frames }),
-                Ok((Head { space: found, .. }, _)) => {
-                    return Err(OpenError::OtherSpace { file: path, found, wanted: space.to_owned() });
-                }
+                Ok((Head { space: found, .. }, _)) => self.foreign.push((path, found)),
                 Err(Headless::Closed(error)) => return Err(OpenError::at(&path, "open")(error)),
                 Err(Headless::Newer(version)) => return Err(OpenError::Newer { file: path, version }),
                 Err(Headless::Flawed(flaw)) => self.damage(&path, Flaw { at: 0, ..flaw }),
             }
         }
         Ok(good)
+    }
+
+    /// A folder without a file of ours is somebody else's; a stray file among ours is damage.
+    fn sort_out(&mut self, has_ours: bool, space: &str) -> Result<(), OpenError> {
+        for (file, found) in std::mem::take(&mut self.foreign) {
+            if !has_ours {
+                return Err(OpenError::OtherSpace { file, found, wanted: space.to_owned() });
+            }
+            self.damage(&file, Flaw { at: 0, what: format!("it belongs to space \"{found}\"") });
+        }
+        Ok(())
     }
 
     /// The newest good image, then the logs from its number on, each up to where the next one starts.
