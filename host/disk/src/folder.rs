@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::OpenError;
 use crate::files::{Files, Output};
-use crate::frame::Kind;
+use crate::frame::{Kind, read};
+use crate::position::Position;
 use crate::report::Damage;
 use crate::settings::Settings;
 
@@ -51,7 +52,8 @@ impl Folder {
             }
             Err(TryLockError::Error(error)) => return Err(OpenError::at(&lock_path, "lock")(error)),
         }
-        write_pid(&files, &lock).map_err(OpenError::at(&lock_path, "write"))?;
+        // Only told to others: a full disk must not keep what is on it from being served.
+        let _ = write_pid(&files, &lock);
         Ok(Folder { path: path.to_owned(), files, sync: settings.sync, _lock: lock })
     }
 
@@ -116,10 +118,17 @@ impl Folder {
         damaged[..surplus].iter().try_for_each(|path| self.files.remove(path))
     }
 
-    /// Removes what the image `newest` makes unnecessary: all but its own generation and the one before.
-    pub fn clear(&self, newest: u64) -> io::Result<()> {
+    /// Removes what the image `newest` makes unnecessary: all but its own generation, the one before, and what leads to
+    /// `proven`.
+    pub fn clear(&self, newest: u64, proven: Option<Position>) -> io::Result<()> {
         let listing = list(&self.path)?;
-        let keep = listing.images.iter().copied().filter(|&number| number < newest).max().unwrap_or(0);
+        let leads = |number: u64| match (proven, read(&self.file(Kind::Image, number), Kind::Image)) {
+            (None, _) => true,
+            (Some(proven), Ok((head, _))) => head.start.sequence <= proven.sequence,
+            (Some(_), Err(_)) => false,
+        };
+        let mut earlier = listing.images.iter().rev().copied().filter(|&number| number < newest);
+        let keep = earlier.find(|&number| leads(number)).unwrap_or(0);
         let old = |numbers: &[u64], kind| {
             let old = numbers.iter().filter(|&&number| number < keep);
             old.map(|&number| self.file(kind, number)).collect::<Vec<_>>()

@@ -15,8 +15,10 @@
 //! - `record`: a batch as bytes, in the words of `sluice_pack`
 //! - `frame`, `log`, `image`: the two kinds of files
 //! - `folder`, `recover`, `store`: the files together
+//! - `probation`, `claim`: how the host ended before, and what may be loaded because of that
 
 mod ahead;
+mod claim;
 mod error;
 mod faults;
 mod files;
@@ -25,12 +27,14 @@ mod frame;
 mod image;
 mod log;
 mod position;
+mod probation;
 mod record;
 mod recover;
 mod report;
 mod settings;
 mod store;
 
+pub use claim::Claim;
 pub use error::OpenError;
 pub use faults::Faults;
 pub use files::{Act, Change, Files, Watch};

@@ -2,6 +2,7 @@
 
 mod opening;
 mod restored;
+mod trial;
 
 use std::io;
 use std::path::Path;
@@ -13,12 +14,14 @@ use sluice_core::{Batch, Lost, Revision, State, Step};
 use sluice_node::Store;
 use tracing::{info, warn};
 
+use crate::claim::Claim;
 use crate::error::{Failure, OpenError};
 use crate::folder::Folder;
 use crate::frame::{Head, Kind, put_frame};
 use crate::image;
 use crate::log::Log;
 use crate::position::Position;
+use crate::probation::Probation;
 use crate::record::put_record;
 use crate::recover::recover;
 use crate::report::OpenReport;
@@ -29,6 +32,8 @@ use opening::{create_log, tail, tidy};
 pub struct DiskStore {
     shared: Arc<Shared>,
     inner: Mutex<Inner>,
+    /// None where nobody counts crashes.
+    probation: Mutex<Option<Probation>>,
 }
 
 /// A store just opened.
@@ -42,12 +47,14 @@ pub struct Opened {
 
 /// What the thread that writes an image needs, too.
 struct Shared {
-    folder: Folder,
+    folder: Arc<Folder>,
     space: String,
     settings: Settings,
     /// Size of the newest image.
     image_bytes: AtomicU64,
     is_closing: AtomicBool,
+    /// The set to fall back to: what leads to it is kept.
+    proven: Mutex<Option<Position>>,
 }
 
 struct Inner {
@@ -89,8 +96,16 @@ impl DiskStore {
     /// # Errors
     /// Another process has it; it cannot be read or written; it is of another space or a newer version.
     pub fn open(folder: &Path, space: &str, settings: Settings) -> Result<Opened, OpenError> {
-        let folder = Folder::claim(folder, &settings)?;
-        let mut found = recover(&folder.path, space)?;
+        Claim::of(folder, space, settings)?.open()
+    }
+
+    pub(crate) fn open_claimed(
+        folder: Arc<Folder>,
+        space: &str,
+        settings: Settings,
+        mut probation: Option<Probation>,
+    ) -> Result<Opened, OpenError> {
+        let mut found = recover(&folder.path, space, None)?;
         tidy(&folder, &settings, &mut found.report)?;
         let log = tail(&folder, space, &settings, &mut found)?;
         let shared = Shared {
@@ -99,10 +114,11 @@ impl DiskStore {
             settings,
             image_bytes: AtomicU64::new(found.image_bytes),
             is_closing: AtomicBool::new(false),
+            proven: Mutex::new(trial::begun(probation.as_mut(), found.position)),
         };
         let (position, grown) = (found.position, found.log_bytes);
         let inner = Inner { log, position, last: None, grown, buffer: Vec::new(), image: None };
-        let store = DiskStore { shared: Arc::new(shared), inner: Mutex::new(inner) };
+        let store = DiskStore { shared: Arc::new(shared), inner: Mutex::new(inner), probation: Mutex::new(probation) };
         Ok(Opened { store, state: found.state, report: found.report })
     }
 
@@ -239,7 +255,7 @@ impl Shared {
                 return;
             }
         }
-        if let Err(error) = self.folder.clear(number) {
+        if let Err(error) = self.folder.clear(number, self.proven()) {
             warn!(%error, "old files not removed");
         }
     }

@@ -24,7 +24,7 @@ impl DiskStore {
         inner.log = log;
         (inner.position, inner.last, inner.grown) = (start, Some(Written::of(batch)), 0);
         self.shared.image_bytes.store(bytes, Ordering::Relaxed);
-        if let Err(error) = folder.clear(number) {
+        if let Err(error) = folder.clear(number, self.shared.proven()) {
             warn!(%error, "old files not removed");
         }
         Ok(())

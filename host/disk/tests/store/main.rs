@@ -6,5 +6,6 @@ mod disk;
 mod folder;
 mod generations;
 mod history;
+mod probation;
 mod round_trip;
 mod strangers;
