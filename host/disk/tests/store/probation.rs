@@ -26,7 +26,9 @@ fn started(folder: &Path) -> (Claim, u32) {
 /// The folder as a crash leaves it.
 fn crashed(folder: &Path) -> tempfile::TempDir {
     let copy = quick();
-    names(folder).iter().for_each(|name| drop(fs::copy(folder.join(name), copy.path().join(name)).unwrap()));
+    for name in names(folder) {
+        fs::copy(folder.join(&name), copy.path().join(&name)).unwrap();
+    }
     copy
 }
 
