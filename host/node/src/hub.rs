@@ -192,6 +192,8 @@ impl Hub {
         if withheld.take().is_some() {
             // What led here from what was served nobody saw.
             self.recent().start_over(batch.state.cursor);
+            // Before the view: whoever sees that finds nothing said any more.
+            self.standing.store(Arc::new(Standing { probation: None, ..Standing::clone(&self.standing()) }));
         }
         drop(withheld);
         self.view.store(Arc::new(View { state: batch.state.clone(), installed_ms: wall_ms() }));
