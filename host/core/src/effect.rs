@@ -237,6 +237,8 @@ pub struct Standing {
     pub rift: Option<Rift>,
     /// Why the disk takes nothing, if so.
     pub store: Option<Lost>,
+    /// Why an older set is served than the host has, if so: a newer one made it crash.
+    pub probation: Option<Lost>,
     /// What validators said lately about changes they let pass.
     pub remarks: Vec<Remark>,
 }

@@ -1,26 +1,27 @@
 //! The folder: its lock, the names in it, and files that come into being whole.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::error::OpenError;
-use crate::frame::Kind;
+use crate::files::{Files, Output};
+use crate::frame::{Kind, read};
+use crate::position::Position;
 use crate::report::Damage;
 use crate::settings::Settings;
 
-/// The configuration of a whole fleet is nobody else's business.
-const FOLDER_MODE: u32 = 0o700;
-const FILE_MODE: u32 = 0o600;
 /// Highest number of a file: far beyond what a disk lives to see, and with room for the next.
 const NUMBER_MAX: u64 = u64::MAX >> 1;
 
 /// A folder that belongs to this process for as long as this lives.
 pub struct Folder {
     pub path: PathBuf,
+    pub files: Files,
+    /// Whether what is made reaches the disk itself before it counts.
+    sync: bool,
     // Held, not read: the kernel lets go of it with the process, however it ends.
-    _lock: File,
+    _lock: Output,
 }
 
 /// The files of ours in a folder, by number.
@@ -36,24 +37,24 @@ pub struct Listing {
 
 impl Folder {
     /// Makes the folder if need be and locks it.
-    pub fn claim(path: &Path) -> Result<Folder, OpenError> {
+    pub fn claim(path: &Path, settings: &Settings) -> Result<Folder, OpenError> {
+        let files = settings.files.clone();
         if path.exists() && !path.is_dir() {
             return Err(OpenError::at(path, "open")(io::ErrorKind::NotADirectory.into()));
         }
-        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(OpenError::at(path, "create"))?;
+        files.make_folder(path).map_err(OpenError::at(path, "create"))?;
         let lock_path = path.join("lock");
-        let opened =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(&lock_path);
-        let mut lock = opened.map_err(OpenError::at(&lock_path, "open"))?;
-        match lock.try_lock() {
+        let mut lock = files.create(&lock_path, false).map_err(OpenError::at(&lock_path, "open"))?;
+        match lock.file.try_lock() {
             Ok(()) => (),
             Err(TryLockError::WouldBlock) => {
-                return Err(OpenError::Busy { folder: path.to_owned(), pid: read_pid(&mut lock) });
+                return Err(OpenError::Busy { folder: path.to_owned(), pid: read_pid(&mut lock.file) });
             }
             Err(TryLockError::Error(error)) => return Err(OpenError::at(&lock_path, "lock")(error)),
         }
-        write_pid(&mut lock).map_err(OpenError::at(&lock_path, "write"))?;
-        Ok(Folder { path: path.to_owned(), _lock: lock })
+        // Only told to others: a full disk must not keep what is on it from being served.
+        let _ = write_pid(&files, &lock);
+        Ok(Folder { path: path.to_owned(), files, sync: settings.sync, _lock: lock })
     }
 
     /// Where a file is.
@@ -62,33 +63,34 @@ impl Folder {
     }
 
     /// Makes a file that exists whole or not at all, and answers with it open for writing.
-    pub fn create<T>(
-        &self,
-        path: &Path,
-        sync: bool,
-        fill: impl FnOnce(&File) -> io::Result<T>,
-    ) -> io::Result<(File, T)> {
+    pub fn create<T>(&self, path: &Path, fill: impl FnOnce(&Output) -> io::Result<T>) -> io::Result<(Output, T)> {
         let draft = path.with_extension("new");
         let made = (|| {
-            let file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(&draft)?;
-            let answer = fill(&file)?;
-            if sync {
-                file.sync_all()?;
+            let mut output = self.files.create(&draft, true)?;
+            let answer = fill(&output)?;
+            if self.sync {
+                self.files.flush(&output)?;
             }
-            fs::rename(&draft, path)?;
-            self.flush(sync)?;
-            Ok((file, answer))
+            self.files.rename(&draft, path)?;
+            output.path = path.to_owned();
+            self.flush()?;
+            Ok((output, answer))
         })();
         if made.is_err() {
             // It may not be there, and opening clears such files away.
-            let _ = fs::remove_file(&draft);
+            let _ = self.files.remove(&draft);
         }
         made
     }
 
+    /// What writes a file, and whether it flushes.
+    pub fn way(&self) -> (&Files, bool) {
+        (&self.files, self.sync)
+    }
+
     /// Makes the names themselves durable.
-    pub fn flush(&self, sync: bool) -> io::Result<()> {
-        if sync { File::open(&self.path)?.sync_all() } else { Ok(()) }
+    pub fn flush(&self) -> io::Result<()> {
+        if self.sync { self.files.flush_folder(&self.path) } else { Ok(()) }
     }
 
     /// Puts damaged bytes where they are out of the way and can be looked at: a whole file under another
@@ -96,16 +98,15 @@ impl Folder {
     pub fn set_aside(&self, damage: &Damage, settings: &Settings) -> io::Result<Option<PathBuf>> {
         let aside = damage.file.with_extension("damaged");
         if damage.at == 0 {
-            fs::rename(&damage.file, &aside)?;
+            self.files.rename(&damage.file, &aside)?;
             return Ok(Some(aside));
         }
         // Best effort: a sector that cannot be read must not keep the good part from being used.
-        let is_kept = copy_tail(damage, &aside, settings).is_ok();
-        let file = OpenOptions::new().write(true).open(&damage.file)?;
-        file.set_len(damage.at)?;
-        if settings.sync {
-            file.sync_all()?;
-        }
+        let is_kept = self.copy_tail(damage, &aside, settings).is_ok();
+        let file = self.files.create(&damage.file, false)?;
+        // Not flushed: should the cut be lost, the damage is found once more. The log that is gone on with is flushed
+        // when it is opened.
+        self.files.cut(&file, damage.at)?;
         Ok(is_kept.then_some(aside))
     }
 
@@ -114,19 +115,36 @@ impl Folder {
         let mut damaged = list(&self.path)?.damaged;
         damaged.sort_by_key(|path| fs::metadata(path).and_then(|data| data.modified()).ok());
         let surplus = damaged.len().saturating_sub(most);
-        damaged[..surplus].iter().try_for_each(fs::remove_file)
+        damaged[..surplus].iter().try_for_each(|path| self.files.remove(path))
     }
 
-    /// Removes what the image `newest` makes unnecessary: all but its own generation and the one before.
-    pub fn clear(&self, newest: u64) -> io::Result<()> {
+    /// Removes what the image `newest` makes unnecessary: all but its own generation, the one before, and what leads to
+    /// `proven`.
+    pub fn clear(&self, newest: u64, proven: Option<Position>) -> io::Result<()> {
         let listing = list(&self.path)?;
-        let keep = listing.images.iter().copied().filter(|&number| number < newest).max().unwrap_or(0);
+        let leads = |number: u64| match (proven, read(&self.file(Kind::Image, number), Kind::Image)) {
+            (None, _) => true,
+            (Some(proven), Ok((head, _))) => head.start.sequence <= proven.sequence,
+            (Some(_), Err(_)) => false,
+        };
+        let mut earlier = listing.images.iter().rev().copied().filter(|&number| number < newest);
+        let keep = earlier.find(|&number| leads(number)).unwrap_or(0);
         let old = |numbers: &[u64], kind| {
             let old = numbers.iter().filter(|&&number| number < keep);
             old.map(|&number| self.file(kind, number)).collect::<Vec<_>>()
         };
         let old = [old(&listing.images, Kind::Image), old(&listing.logs, Kind::Log)].concat();
-        old.iter().try_for_each(fs::remove_file)
+        old.iter().try_for_each(|path| self.files.remove(path))
+    }
+
+    fn copy_tail(&self, damage: &Damage, aside: &Path, settings: &Settings) -> io::Result<()> {
+        let mut file = File::open(&damage.file)?;
+        file.seek(SeekFrom::Start(damage.at))?;
+        let mut tail = Vec::new();
+        file.take(settings.damaged_bytes_max).read_to_end(&mut tail)?;
+        let copy = self.files.create(aside, true)?;
+        self.files.write_at(&copy, 0, &tail)?;
+        if self.sync { self.files.flush(&copy) } else { Ok(()) }
     }
 }
 
@@ -158,14 +176,6 @@ pub fn name(kind: Kind, number: u64) -> String {
     }
 }
 
-fn copy_tail(damage: &Damage, aside: &Path, settings: &Settings) -> io::Result<()> {
-    let mut file = File::open(&damage.file)?;
-    file.seek(SeekFrom::Start(damage.at))?;
-    let mut copy = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(aside)?;
-    io::copy(&mut file.take(settings.damaged_bytes_max), &mut copy)?;
-    if settings.sync { copy.sync_all() } else { Ok(()) }
-}
-
 fn parsed(stem: &str) -> Option<(Kind, u64)> {
     let (kind, number) = stem.split_once('-')?;
     let kind = match kind {
@@ -183,8 +193,7 @@ fn read_pid(lock: &mut File) -> Option<u32> {
     text.trim().parse().ok()
 }
 
-fn write_pid(lock: &mut File) -> io::Result<()> {
-    lock.set_len(0)?;
-    lock.seek(SeekFrom::Start(0))?;
-    writeln!(lock, "{}", std::process::id())
+fn write_pid(files: &Files, lock: &Output) -> io::Result<()> {
+    files.cut(lock, 0)?;
+    files.write_at(lock, 0, format!("{}\n", std::process::id()).as_bytes())
 }

@@ -7,8 +7,7 @@
 //! Loading works every value's BLAKE3 out again, and from the state it has built the root: an image is
 //! what it was or is not used.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,6 +17,7 @@ use sluice_pack::codec::Reader;
 use sluice_pack::{put_entry, put_item, put_refused, put_token, read_entry, read_item, read_refused, read_token};
 
 use crate::ahead::ahead;
+use crate::files::{Files, Output};
 use crate::frame::{Flaw, Frames, Head, Kind, put_frame, put_head};
 
 /// How much of an image is gathered before it is written.
@@ -27,8 +27,9 @@ const BLOCK_BYTES: usize = 1 << 20;
 const FLUSH_BYTES: u64 = 8 << 20;
 
 /// Writes a state that stands at `head.start`. Gives up when `stop` is set.
-pub fn write(file: &File, head: &Head, state: &State, sync: bool, stop: &AtomicBool) -> io::Result<u64> {
-    let mut sink = Sink { file, sync, stop, block: Vec::with_capacity(BLOCK_BYTES), written: 0, flushed: 0 };
+pub fn write(file: &Output, head: &Head, state: &State, way: (&Files, bool), stop: &AtomicBool) -> io::Result<u64> {
+    let (files, sync) = way;
+    let mut sink = Sink { file, files, sync, stop, block: Vec::with_capacity(BLOCK_BYTES), written: 0, flushed: 0 };
     put_head(&mut sink.block, Kind::Image, head);
     sink.frames(0, state.range("", None), |out, (key, item)| put_item(out, key, item))?;
     sink.frames(1, state.tokens.iter(), |out, (token, first)| put_token(out, token, first))?;
@@ -87,7 +88,8 @@ enum Part {
 
 /// Gathers frames and writes them in large blocks.
 struct Sink<'a> {
-    file: &'a File,
+    file: &'a Output,
+    files: &'a Files,
     sync: bool,
     stop: &'a AtomicBool,
     block: Vec<u8>,
@@ -123,12 +125,11 @@ impl Sink<'_> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        let mut file = self.file;
-        file.write_all(&self.block)?;
+        self.files.write_at(self.file, self.written, &self.block)?;
         self.written += self.block.len() as u64;
         self.block.clear();
         if self.sync && self.written - self.flushed >= FLUSH_BYTES {
-            self.file.sync_data()?;
+            self.files.flush(self.file)?;
             self.flushed = self.written;
         }
         Ok(())

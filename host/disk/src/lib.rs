@@ -11,24 +11,33 @@
 //! In reading order:
 //!
 //! - `settings`, `report`, `error`: what goes in, and what opening has to say
+//! - `files`: every change of the disk, for tests to stand in its way; `faults`: how real processes are told to
 //! - `record`: a batch as bytes, in the words of `sluice_pack`
 //! - `frame`, `log`, `image`: the two kinds of files
 //! - `folder`, `recover`, `store`: the files together
+//! - `probation`, `claim`: how the host ended before, and what may be loaded because of that
 
 mod ahead;
+mod claim;
 mod error;
+mod faults;
+mod files;
 mod folder;
 mod frame;
 mod image;
 mod log;
 mod position;
+mod probation;
 mod record;
 mod recover;
 mod report;
 mod settings;
 mod store;
 
+pub use claim::Claim;
 pub use error::OpenError;
+pub use faults::Faults;
+pub use files::{Act, Change, Files, Watch};
 pub use recover::verify;
 pub use report::{Damage, OpenReport};
 pub use settings::Settings;

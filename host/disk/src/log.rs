@@ -1,11 +1,8 @@
 //! A log file that is being written, and one that is being read.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
-use rustix::fs::{FallocateFlags, fallocate};
-
+use crate::files::{Files, Output};
 use crate::frame::{Flaw, Frames};
 use crate::record::{Record, read_record};
 use crate::settings::Settings;
@@ -13,19 +10,19 @@ use crate::settings::Settings;
 /// The log that takes records.
 pub struct Log {
     pub number: u64,
-    file: File,
+    file: Output,
     /// Behind the last good record.
     end: u64,
     /// The file has room up to here; behind `end` it is zeros.
     room: u64,
-    /// The kernel may have lost bytes of it: nothing more is written here.
+    /// The kernel may have lost bytes of it, or what comes here may not count: nothing more is written.
     is_suspect: bool,
 }
 
 impl Log {
     /// Goes on behind `end`.
-    pub fn new(number: u64, file: File, end: u64) -> Log {
-        let room = file.metadata().map_or(end, |data| data.len());
+    pub fn new(number: u64, file: Output, end: u64) -> Log {
+        let room = file.file.metadata().map_or(end, |data| data.len());
         Log { number, file, end, room, is_suspect: false }
     }
 
@@ -34,21 +31,27 @@ impl Log {
         self.is_suspect
     }
 
+    /// From now on records go to another file.
+    pub fn distrust(&mut self) {
+        self.is_suspect = true;
+    }
+
     /// Appends a record, all of it or nothing.
     pub fn append(&mut self, bytes: &[u8], settings: &Settings) -> Result<(), (&'static str, io::Error)> {
-        self.make_room(bytes.len() as u64, settings.log_step_bytes);
-        if let Err(error) = self.file.write_all_at(bytes, self.end) {
+        let files = &settings.files;
+        self.make_room(bytes.len() as u64, settings);
+        if let Err(error) = files.write_at(&self.file, self.end, bytes) {
             // What has been written of it must not lie behind the next record. If it cannot be cut off,
             // the next record goes to another file, and its head says where this one stops to count.
-            self.is_suspect = self.cut_off().is_err();
+            self.is_suspect = self.cut_off(files).is_err();
             return Err(("write", error));
         }
         if settings.sync
-            && let Err(error) = self.file.sync_data()
+            && let Err(error) = files.flush(&self.file)
         {
             // The kernel has dropped the pages and calls them clean: a second fsync would succeed without
             // having written anything (Rebello et al. 2020). So never again on this file.
-            let _ = self.cut_off();
+            let _ = self.cut_off(files);
             self.is_suspect = true;
             return Err(("flush", error));
         }
@@ -57,19 +60,20 @@ impl Log {
     }
 
     // Not every file system can, and a full one may still have room for this record: writing decides.
-    fn make_room(&mut self, bytes: u64, step: u64) {
+    fn make_room(&mut self, bytes: u64, settings: &Settings) {
+        let step = settings.log_step_bytes;
         let needed = self.end + bytes;
         if needed > self.room && step > 0 {
             let room = needed.next_multiple_of(step);
-            if fallocate(&self.file, FallocateFlags::empty(), self.end, room - self.end).is_ok() {
+            if settings.files.reserve(&self.file, self.end, room).is_ok() {
                 self.room = room;
             }
         }
     }
 
-    fn cut_off(&mut self) -> io::Result<()> {
+    fn cut_off(&mut self, files: &Files) -> io::Result<()> {
         self.room = self.end;
-        self.file.set_len(self.end)
+        files.cut(&self.file, self.end)
     }
 }
 

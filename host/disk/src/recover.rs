@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sluice_core::{State, fold};
+use sluice_core::{Revision, State, fold};
 
 use crate::ahead::ahead;
 use crate::error::OpenError;
@@ -28,6 +28,8 @@ pub struct Recovered {
     /// How many bytes of logs came on top of it.
     pub log_bytes: u64,
     pub report: OpenReport,
+    /// Files of other spaces, and which.
+    foreign: Vec<(PathBuf, String)>,
 }
 
 /// A file whose head is good.
@@ -40,14 +42,18 @@ struct Headed {
 
 /// Reads a folder. All heads come first, so that a file of another space or a newer version is found
 /// before anything else is decided.
-pub fn recover(folder: &Path, space: &str) -> Result<Recovered, OpenError> {
+///
+/// With `until`, no further than to there: for a set that was good, when a later one is not.
+pub fn recover(folder: &Path, space: &str, until: Option<Position>) -> Result<Recovered, OpenError> {
     let listing = list(folder).map_err(OpenError::at(folder, "list"))?;
     let unused = listing.images.iter().chain(&listing.logs).map(|number| number + 1).max().unwrap_or(0);
     let mut found = Recovered { unused, ..Recovered::default() };
     let images = found.heads(folder, space, Kind::Image, &listing.images)?;
     let logs = found.heads(folder, space, Kind::Log, &listing.logs)?;
+    found.sort_out(!images.is_empty() || !logs.is_empty(), space)?;
     let threads = OpenError::at(folder, "start a thread to read");
-    found.read(images, logs).map_err(threads)?;
+    let last = until.map_or(u64::MAX, |until| until.sequence);
+    found.read(images, logs, last).map_err(threads)?;
     found.report.is_emptied = !found.report.damaged.is_empty() && found.position == Position::default();
     Ok(found)
 }
@@ -58,7 +64,19 @@ pub fn recover(folder: &Path, space: &str) -> Result<Recovered, OpenError> {
 /// # Errors
 /// It cannot be read; it is of another space or a newer version.
 pub fn verify(folder: &Path, space: &str) -> Result<(State, OpenReport), OpenError> {
-    recover(folder, space).map(|found| (found.state, found.report))
+    recover(folder, space, None).map(|found| (found.state, found.report))
+}
+
+/// The newest entry in the newest log that can be read, without building a state. Zero when there is none.
+pub fn newest(folder: &Path) -> Revision {
+    let logs = list(folder).map(|listing| listing.logs).unwrap_or_default();
+    for number in logs.into_iter().rev() {
+        if let Ok((head, frames)) = read(&folder.join(name(Kind::Log, number)), Kind::Log) {
+            let last = Records::new(frames).map_while(Result::ok).last();
+            return last.map_or(head.start.cursor, |placed| placed.record.after.cursor);
+        }
+    }
+    Revision::ZERO
 }
 
 impl Recovered {
@@ -68,9 +86,7 @@ impl Recovered {
             let path = folder.join(name(kind, number));
             match read(&path, kind) {
                 Ok((head, frames)) if head.space == space => good.push(Headed { number, path, head, frames }),
-                Ok((Head { space: found, .. }, _)) => {
-                    return Err(OpenError::OtherSpace { file: path, found, wanted: space.to_owned() });
-                }
+                Ok((Head { space: found, .. }, _)) => self.foreign.push((path, found)),
                 Err(Headless::Closed(error)) => return Err(OpenError::at(&path, "open")(error)),
                 Err(Headless::Newer(version)) => return Err(OpenError::Newer { file: path, version }),
                 Err(Headless::Flawed(flaw)) => self.damage(&path, Flaw { at: 0, ..flaw }),
@@ -79,12 +95,27 @@ impl Recovered {
         Ok(good)
     }
 
+    /// A folder without a file of ours is somebody else's; a stray file among ours is damage.
+    fn sort_out(&mut self, has_ours: bool, space: &str) -> Result<(), OpenError> {
+        for (file, found) in std::mem::take(&mut self.foreign) {
+            if !has_ours {
+                return Err(OpenError::OtherSpace { file, found, wanted: space.to_owned() });
+            }
+            self.damage(&file, Flaw { at: 0, what: format!("it belongs to space \"{found}\"") });
+        }
+        Ok(())
+    }
+
     /// The newest good image, then the logs from its number on, each up to where the next one starts.
-    fn read(&mut self, images: Vec<Headed>, logs: Vec<Headed>) -> io::Result<()> {
+    fn read(&mut self, mut images: Vec<Headed>, logs: Vec<Headed>, last: u64) -> io::Result<()> {
+        images.retain(|image| image.head.start.sequence <= last);
         let base = self.read_image(images)?;
         let mut logs = logs.into_iter().filter(|log| log.number >= base).peekable();
         while let Some(log) = logs.next() {
-            let next = logs.peek().map(|next| next.head.start.sequence);
+            if self.position.sequence >= last {
+                return Ok(());
+            }
+            let next = logs.peek().map_or(last, |next| next.head.start.sequence.min(last));
             self.replay(log, next)?;
         }
         Ok(())
@@ -106,7 +137,7 @@ impl Recovered {
         Ok(0)
     }
 
-    fn replay(&mut self, log: Headed, next: Option<u64>) -> io::Result<()> {
+    fn replay(&mut self, log: Headed, next: u64) -> io::Result<()> {
         if log.head.start != self.position {
             let what =
                 format!("it starts behind entry {}, the state ends at {}", log.head.start.index, self.position.index);
@@ -116,7 +147,7 @@ impl Recovered {
         self.tail = Some((log.number, log.frames.at()));
         for placed in ahead(Records::new(log.frames))? {
             // A record here whose write failed, and that was written again into the next log.
-            if next == Some(self.position.sequence) {
+            if next == self.position.sequence {
                 return Ok(());
             }
             match placed.and_then(|placed| self.take(&placed).map(|()| placed)) {

@@ -1,5 +1,7 @@
 //! Bounds of the store.
 
+use crate::files::Files;
+
 /// Bounds of the store, each with what it defends against.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -21,6 +23,8 @@ pub struct Settings {
     pub damaged_files_max: usize,
     /// Most bytes the write buffer keeps between batches: one huge batch must not cost memory for ever.
     pub buffer_bytes_max: usize,
+    /// The way to the disk, where tests stand in it.
+    pub files: Files,
 }
 
 impl Default for Settings {
@@ -33,6 +37,7 @@ impl Default for Settings {
             damaged_bytes_max: 16 << 20,
             damaged_files_max: 4,
             buffer_bytes_max: 8 << 20,
+            files: Files::default(),
         }
     }
 }

@@ -1,33 +1,39 @@
 //! The store: one log that takes batches, and an image of them now and then.
 
+mod opening;
 mod restored;
+mod trial;
 
-use std::fs::OpenOptions;
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::{fs, io};
 
 use sluice_core::{Batch, Lost, Revision, State, Step};
 use sluice_node::Store;
 use tracing::{info, warn};
 
+use crate::claim::Claim;
 use crate::error::{Failure, OpenError};
-use crate::folder::{Folder, list};
-use crate::frame::{Head, Kind, put_frame, put_head};
+use crate::folder::Folder;
+use crate::frame::{Head, Kind, put_frame};
 use crate::image;
 use crate::log::Log;
 use crate::position::Position;
+use crate::probation::Probation;
 use crate::record::put_record;
-use crate::recover::{Recovered, recover};
+use crate::recover::recover;
 use crate::report::OpenReport;
 use crate::settings::Settings;
+use opening::{create_log, tail, tidy};
 
 /// The local store of a host. The folder is locked for as long as it lives.
 pub struct DiskStore {
     shared: Arc<Shared>,
     inner: Mutex<Inner>,
+    /// None where nobody counts crashes.
+    probation: Mutex<Option<Probation>>,
 }
 
 /// A store just opened.
@@ -41,12 +47,14 @@ pub struct Opened {
 
 /// What the thread that writes an image needs, too.
 struct Shared {
-    folder: Folder,
+    folder: Arc<Folder>,
     space: String,
     settings: Settings,
     /// Size of the newest image.
     image_bytes: AtomicU64,
     is_closing: AtomicBool,
+    /// The set to fall back to: what leads to it is kept.
+    proven: Mutex<Option<Position>>,
 }
 
 struct Inner {
@@ -88,20 +96,29 @@ impl DiskStore {
     /// # Errors
     /// Another process has it; it cannot be read or written; it is of another space or a newer version.
     pub fn open(folder: &Path, space: &str, settings: Settings) -> Result<Opened, OpenError> {
-        let folder = Folder::claim(folder)?;
-        let mut found = recover(&folder.path, space)?;
+        Claim::of(folder, space, settings)?.open()
+    }
+
+    pub(crate) fn open_claimed(
+        folder: Arc<Folder>,
+        space: &str,
+        settings: Settings,
+        mut probation: Option<Probation>,
+    ) -> Result<Opened, OpenError> {
+        let mut found = recover(&folder.path, space, None)?;
         tidy(&folder, &settings, &mut found.report)?;
-        let log = tail(&folder, space, &settings, &found)?;
+        let log = tail(&folder, space, &settings, &mut found)?;
         let shared = Shared {
             folder,
             space: space.to_owned(),
             settings,
             image_bytes: AtomicU64::new(found.image_bytes),
             is_closing: AtomicBool::new(false),
+            proven: Mutex::new(trial::begun(probation.as_mut(), found.position)),
         };
         let (position, grown) = (found.position, found.log_bytes);
         let inner = Inner { log, position, last: None, grown, buffer: Vec::new(), image: None };
-        let store = DiskStore { shared: Arc::new(shared), inner: Mutex::new(inner) };
+        let store = DiskStore { shared: Arc::new(shared), inner: Mutex::new(inner), probation: Mutex::new(probation) };
         Ok(Opened { store, state: found.state, report: found.report })
     }
 
@@ -123,8 +140,8 @@ impl DiskStore {
     /// Goes on in a new log.
     fn rotate(&self, inner: &mut Inner) -> Result<(), Lost> {
         let number = inner.log.number + 1;
-        let Shared { folder, space, settings, .. } = &*self.shared;
-        let made = create_log(folder, space, settings, number, inner.position);
+        let Shared { folder, space, .. } = &*self.shared;
+        let made = create_log(folder, space, number, inner.position);
         inner.log = made.map_err(|error| lost(&folder.file(Kind::Log, number), "create", &error))?;
         Ok(())
     }
@@ -137,6 +154,8 @@ impl DiskStore {
         // Whatever becomes of it, the next try comes only after as much again.
         inner.grown = 0;
         if let Err(error) = self.rotate(inner) {
+            // The next log may be there all the same, and its head says that this one stops to count here.
+            inner.log.distrust();
             warn!(error = error.0, "image not begun");
             return;
         }
@@ -222,8 +241,8 @@ impl Shared {
     fn write_image(&self, number: u64, start: Position, state: &State) {
         let path = self.folder.file(Kind::Image, number);
         let head = Head { space: self.space.clone(), start };
-        let sync = self.settings.sync;
-        let made = self.folder.create(&path, sync, |file| image::write(file, &head, state, sync, &self.is_closing));
+        let write = |file: &_| image::write(file, &head, state, self.folder.way(), &self.is_closing);
+        let made = self.folder.create(&path, write);
         match made {
             Ok((_, bytes)) => {
                 self.image_bytes.store(bytes, Ordering::Relaxed);
@@ -236,49 +255,10 @@ impl Shared {
                 return;
             }
         }
-        if let Err(error) = self.folder.clear(number) {
+        if let Err(error) = self.folder.clear(number, self.proven()) {
             warn!(%error, "old files not removed");
         }
     }
-}
-
-/// Sets aside what is damaged and removes what was never finished.
-fn tidy(folder: &Folder, settings: &Settings, report: &mut OpenReport) -> Result<(), OpenError> {
-    for damage in &mut report.damaged {
-        let file = damage.file.clone();
-        let aside = folder.set_aside(damage, settings).map_err(OpenError::at(&file, "set aside the damage in"))?;
-        damage.set_aside = aside;
-    }
-    let remove = || -> io::Result<()> {
-        list(&folder.path)?.unfinished.iter().try_for_each(fs::remove_file)?;
-        folder.forget_damaged(settings.damaged_files_max)?;
-        folder.flush(settings.sync)
-    };
-    remove().map_err(OpenError::at(&folder.path, "clear up"))
-}
-
-/// The log that goes on where the state stands.
-fn tail(folder: &Folder, space: &str, settings: &Settings, found: &Recovered) -> Result<Log, OpenError> {
-    let Some((number, end)) = found.tail else {
-        let path = folder.file(Kind::Log, found.unused);
-        let made = create_log(folder, space, settings, found.unused, found.position);
-        return made.map_err(OpenError::at(&path, "create"));
-    };
-    let path = folder.file(Kind::Log, number);
-    let file = OpenOptions::new().write(true).open(&path).map_err(OpenError::at(&path, "open"))?;
-    // The process may have died between write and flush. What is served must be on the disk.
-    if settings.sync {
-        file.sync_data().map_err(OpenError::at(&path, "flush"))?;
-    }
-    Ok(Log::new(number, file, end))
-}
-
-fn create_log(folder: &Folder, space: &str, settings: &Settings, number: u64, start: Position) -> io::Result<Log> {
-    let mut bytes = Vec::new();
-    put_head(&mut bytes, Kind::Log, &Head { space: space.to_owned(), start });
-    let write = |mut file: &fs::File| io::Write::write_all(&mut file, &bytes);
-    let (file, ()) = folder.create(&folder.file(Kind::Log, number), settings.sync, write)?;
-    Ok(Log::new(number, file, bytes.len() as u64))
 }
 
 fn apart(position: &Position, batch: &Batch) -> Lost {

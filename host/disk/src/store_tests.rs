@@ -1,12 +1,15 @@
 //! A disk that fails under an open store. Device files stand in for it: they are real files that
 //! cannot take, flush or cut off what is written.
 
+use std::fs::{self, OpenOptions};
 use std::path::Path;
 
 use bytes::Bytes;
 use sluice_core::{Entry, Settled, Step, Verdict, fold};
 
 use super::*;
+use crate::files::Output;
+use crate::folder::list;
 
 fn batch(number: u64, state: &mut State) -> Batch {
     let field = (Bytes::from(format!("put:k/{number}")), Bytes::from(format!("value {number}")));
@@ -23,6 +26,7 @@ fn failing(folder: &Path, device: &str) -> (DiskStore, [Batch; 3]) {
     let store = DiskStore::open(folder, "shop", Settings::default()).unwrap().store;
     store.persist(&batches[0]).unwrap();
     let file = OpenOptions::new().write(true).open(device).unwrap();
+    let file = Output { file, path: device.into() };
     store.inner().log = Log::new(0, file, 0);
     (store, batches)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 use metrics::gauge;
-use sluice_core::{Key, Refusal, Revision, State};
+use sluice_core::{Key, Lost, Refusal, Revision, State};
 
 use crate::body::Body;
 use crate::door::Answer;
@@ -31,7 +31,13 @@ pub fn ready(surface: &Surface) -> Answer {
     Ok(match (surface.is_draining(), has_state) {
         (true, _) => text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n", "text/plain; charset=utf-8"),
         (false, false) => text(StatusCode::SERVICE_UNAVAILABLE, "waiting for the log\n", "text/plain; charset=utf-8"),
-        (false, true) => text(StatusCode::OK, "ok\n", "text/plain; charset=utf-8"),
+        (false, true) => {
+            let told = match &surface.hub.standing().probation {
+                None => "ok\n".to_owned(),
+                Some(Lost(why)) => format!("ok, with an older set: {why}\n"),
+            };
+            text(StatusCode::OK, told, "text/plain; charset=utf-8")
+        }
     })
 }
 
@@ -46,6 +52,8 @@ pub fn metrics(surface: &Surface) -> Answer {
     gauge!("sluice_log_silent_seconds").set(freshness::silent_ms(surface, &view) as f64 / 1000.0);
     gauge!("sluice_stale").set(if freshness::is_stale(surface, &view) { 1.0 } else { 0.0 });
     gauge!("sluice_refused_keys").set(refused_keys(&view.state) as f64);
+    let is_held = surface.hub.standing().probation.is_some();
+    gauge!("sluice_probation").set(if is_held { 1.0 } else { 0.0 });
     let now = source_state(surface);
     for state in SOURCE_STATES {
         gauge!("sluice_source_state", "state" => state).set(if state == now { 1.0 } else { 0.0 });

@@ -36,6 +36,7 @@ pub fn status(surface: &Surface) -> Answer {
         "draining": surface.is_draining(),
         "source": reach(&standing.source, standing.rift.map_or("away", Rift::as_str)),
         "store": reach(&standing.store, "away"),
+        "probation": reach(&standing.probation, "held"),
         "held": standing.held.iter().map(held).collect::<Vec<Value>>(),
         "refused": state.refused.len(),
     });

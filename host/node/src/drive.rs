@@ -260,6 +260,7 @@ impl Drive {
     }
 
     fn report(&self, standing: Standing) {
+        let standing = self.hub.shown(standing);
         self.hub.stand(standing.clone());
         let (reports, answers) = (self.ports.reports.clone(), self.answers.clone());
         tokio::spawn(async move {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use sluice_core::{Batch, Held, Key, Outcome, Revision, Settled, Standing, State, Step};
+use sluice_core::{Batch, Held, Key, Lost, Outcome, Revision, Settled, Standing, State, Step};
 use tokio::sync::watch;
 
 /// How many touched keys are remembered, so that a watcher that was away a moment goes on where it was.
@@ -36,6 +36,8 @@ pub struct Hub {
     /// Wall clock of the last entry from the log, in ms since 1970.
     heard_ms: AtomicU64,
     recent: Mutex<Recent>,
+    /// States before this are not served, for this reason.
+    withheld: Mutex<Option<(Revision, Lost)>>,
 }
 
 /// The near past.
@@ -83,6 +85,7 @@ impl Hub {
             source: None,
             rift: None,
             store: None,
+            probation: None,
             remarks: Vec::new(),
         };
         Hub {
@@ -92,6 +95,7 @@ impl Hub {
             fresh_ms: AtomicU64::new(0),
             heard_ms: AtomicU64::new(0),
             recent: Mutex::new(recent),
+            withheld: Mutex::default(),
         }
     }
 
@@ -181,13 +185,43 @@ impl Hub {
     /// Serves the state of a batch that is on disk.
     pub(crate) fn install(&self, batch: &Batch) {
         self.recent().note(batch);
+        let mut withheld = self.withheld.lock().expect("nothing panics while it holds this lock");
+        if withheld.as_ref().is_some_and(|(until, _)| batch.state.cursor < *until) {
+            return;
+        }
+        if withheld.take().is_some() {
+            // What led here from what was served nobody saw.
+            self.recent().start_over(batch.state.cursor);
+            // Before the view: whoever sees that finds nothing said any more.
+            self.standing.store(Arc::new(Standing { probation: None, ..Standing::clone(&self.standing()) }));
+        }
+        drop(withheld);
         self.view.store(Arc::new(View { state: batch.state.clone(), installed_ms: wall_ms() }));
         self.installs.send_modify(|installs| *installs += 1);
     }
 
+    /// Serves what a store had, after another state was served for a while.
+    pub fn go_on(&self, state: State) {
+        self.install(&Batch { number: 0, steps: Vec::new(), state, is_restored: true });
+    }
+
     /// Notes how the host stands.
     pub(crate) fn stand(&self, standing: Standing) {
-        self.standing.store(Arc::new(standing));
+        self.standing.store(Arc::new(self.shown(standing)));
+    }
+
+    /// How a host stands, by what it serves.
+    pub(crate) fn shown(&self, standing: Standing) -> Standing {
+        match &*self.withheld.lock().expect("nothing panics while it holds this lock") {
+            None => standing,
+            Some((_, why)) => Standing { state: self.view().state.clone(), probation: Some(why.clone()), ..standing },
+        }
+    }
+
+    /// What is served now stays until a state comes that has the entry `until`; until then this is said.
+    pub fn withhold(&self, until: Revision, why: Lost) {
+        *self.withheld.lock().expect("nothing panics while it holds this lock") = Some((until, why));
+        self.stand(Standing::clone(&self.standing()));
     }
 
     /// Notes an answer from the log, and whether it brought anything.
@@ -208,8 +242,7 @@ impl Recent {
     fn note(&mut self, batch: &Batch) {
         if batch.is_restored {
             // What changed between the two states nobody saw.
-            self.touched.clear();
-            self.complete_after = batch.state.cursor;
+            self.start_over(batch.state.cursor);
         }
         for step in &batch.steps {
             match step {
@@ -218,6 +251,11 @@ impl Recent {
                 Step::Held(_) => (),
             }
         }
+    }
+
+    fn start_over(&mut self, from: Revision) {
+        self.touched.clear();
+        self.complete_after = from;
     }
 
     fn settle(&mut self, settled: &Settled, at: Revision) {

@@ -87,6 +87,13 @@ impl Scheduler {
     /// # Errors
     /// Something is out of reach, the log's clock is behind, or another host is at it: it is to be tried again.
     pub async fn turn(&self, planned: &Planned) -> Result<(), Lost> {
+        let at = self.hub.view().state.cursor;
+        // A host that is behind, or goes on with an older set, does not know what is planned now.
+        if let Some(next) = self.log.read(Revision { seq: at.seq.saturating_add(1), ..at }, 1).await?.first()
+            && self.hub.settled(next.revision, OUTCOME_WAIT).await == Fate::Ahead
+        {
+            return Err(Lost(format!("this host stands at {at} and does not get to {}", next.revision)));
+        }
         let Some(lease) = self.leases.acquire(SCHEDULE, LEASE_MS).await? else {
             return Err(Lost("another host is at it".to_owned()));
         };
@@ -138,7 +145,11 @@ impl Scheduler {
         }
         warn!(scheduled = %planned.revision, why = %refusal, what = what(planned), "a scheduled change is called off");
         let why = format!("{} of {} was {}: {refusal}", what(planned), planned.revision, refusal.class());
-        self.append(planned.cancelled(&why)).await.map(drop)
+        let cancelled = self.append(planned.cancelled(&why)).await?;
+        match self.hub.settled(cancelled, OUTCOME_WAIT).await {
+            Fate::Held(_) | Fate::Ahead => Err(Lost(format!("{cancelled} is not decided yet"))),
+            Fate::Settled(_) | Fate::Forgotten => Ok(()),
+        }
     }
 
     async fn append(&self, fields: Vec<(Bytes, Bytes)>) -> Result<Revision, Lost> {

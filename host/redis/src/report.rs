@@ -60,6 +60,9 @@ pub struct HostReport {
     /// Why its disk takes nothing, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
+    /// Why it serves an older set than it has, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probation: Option<String>,
     /// The newest refusals, oldest first: as many as there is room for.
     #[serde(default)]
     pub refusals: Vec<RefusalReport>,

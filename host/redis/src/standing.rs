@@ -42,6 +42,7 @@ pub(crate) fn report(identity: &Identity, standing: &Standing, reads_from: Optio
         source: standing.source.as_ref().map(|lost| clipped(&lost.0)),
         rift: standing.rift.map(|rift| rift.as_str().to_owned()),
         store: standing.store.as_ref().map(|lost| clipped(&lost.0)),
+        probation: standing.probation.as_ref().map(|lost| clipped(&lost.0)),
         refusals,
         refusals_from: refusals_from.to_string(),
         remarks: remarks(&standing.remarks),

@@ -38,6 +38,7 @@ fn standing(refused: usize, reason: &str) -> Standing {
         source: Some(Lost("away".to_owned())),
         rift: None,
         store: None,
+        probation: None,
         remarks: Vec::new(),
     }
 }

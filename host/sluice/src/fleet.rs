@@ -120,6 +120,9 @@ fn held(report: &HostReport) -> usize {
 
 /// What keeps a host from going on, the worst first.
 pub fn state(report: &HostReport) -> &'static str {
+    if report.probation.is_some() {
+        return "probation";
+    }
     match (&report.store, &report.source, held(report)) {
         (Some(_), _, _) => "store-away",
         (None, Some(_), _) if report.rift.is_some() => "source-odd",

@@ -1,6 +1,9 @@
 //! What a host is told: the settings file as typed, then as meant. The only place that reads the environment.
 
+mod disk;
 mod keeper;
+
+pub use disk::{Disk, failpoints};
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -45,7 +48,7 @@ pub struct Typed {
     /// Shown with the host, such as `region = "eu"`.
     labels: BTreeMap<String, String>,
     log: TypedLog,
-    disk: TypedDisk,
+    disk: disk::TypedDisk,
     compiler: TypedCompiler,
     ceilings: TypedCeilings,
     keeper: keeper::TypedKeeper,
@@ -58,14 +61,6 @@ struct TypedLog {
     level: Option<String>,
     /// `text` or `json`.
     form: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct TypedDisk {
-    /// Whether each batch is flushed before it is served. Off, a power cut may lose the newest batches
-    /// from the disk; they come again from the log.
-    sync: Option<bool>,
 }
 
 /// What the process that compiles a validator may use. What it cannot do so is held on this host until it can.
@@ -140,7 +135,7 @@ pub struct Settings {
     pub labels: BTreeMap<String, String>,
     pub log_level: String,
     pub log_form: LogForm,
-    pub is_synced: bool,
+    pub disk: Disk,
     pub compiler: edges::Bounds,
     pub ceilings: edges::Ceilings,
     pub keeper: Option<node_keeper::Settings>,
@@ -168,6 +163,8 @@ impl Settings {
         told(fault);
         let compiler = typed.compiler.bounds();
         told(compiler.clone().map(drop));
+        let disk = typed.disk.meant();
+        told(disk.clone().map(drop));
         let keeper = typed.keeper.meant();
         told(keeper.clone().map(drop));
         let (publish_token, fault) = token(typed.publish_token_file.as_deref());
@@ -200,7 +197,7 @@ impl Settings {
             labels: typed.labels,
             log_level: typed.log.level.unwrap_or_else(|| default_level.to_owned()),
             log_form,
-            is_synced: typed.disk.sync.unwrap_or(true),
+            disk: disk.expect("bounds without a fault are there"),
             ceilings: typed.ceilings.meant(),
             keeper: keeper.expect("bounds without a fault are there"),
             compiler: compiler.expect("bounds without a fault are there"),
@@ -315,7 +312,7 @@ mod tests {
         assert_eq!((settings.id.as_str(), settings.space.as_str()), ("edge-1", "shop"));
         assert_eq!(settings.listen.to_string(), "0.0.0.0:80");
         assert_eq!(settings.labels["region"], "eu");
-        assert!(settings.is_synced);
+        assert!(settings.disk.is_synced);
         assert_eq!(settings.ceilings, edges::Ceilings { fuel: 7, ..edges::Ceilings::default() });
     }
 

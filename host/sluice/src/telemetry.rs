@@ -64,6 +64,7 @@ fn describe() {
     describe_gauge!("sluice_stale", "1 when the log has been silent for longer than a rule of the policy allows");
     describe_gauge!("sluice_log_lag_entries", "entries of the log not yet decided, when the host last reported");
     describe_gauge!("sluice_refused_keys", "keys with a newer change that was refused");
+    describe_gauge!("sluice_probation", "1 when an older set is served, because a newer one made the host crash");
     describe_gauge!("sluice_source_state", "1 for the state the source is in: starting, ok, away");
     describe_counter!("sluice_resyncs_total", "times missing entries were pulled again: reconnect, damage");
     describe_counter!("sluice_http_requests_total", "requests by route and status code");

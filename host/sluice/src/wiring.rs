@@ -1,20 +1,22 @@
 //! Puts a host together: the only place that names the concrete edges.
 
 pub mod edges;
+mod faults;
+mod life;
 
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use metrics_exporter_prometheus::PrometheusHandle;
-use sluice_disk::DiskStore;
+use sluice_disk::{Claim, Faults, Files, OpenReport};
 use sluice_http::{Bearer, Drained, Serves, Surface};
 use sluice_judge::{Bounds, Child, Compiler, Library, Validators};
-use sluice_node::{Blobs, Host, Hub, Judge, Keeper, Ports, Running, Scheduler};
+use sluice_node::{Blobs, Hub, Judge, Keeper, Log, Reports, Scheduler, Snapshots};
 use sluice_redis::{Identity, Redis};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::cli::Reach;
 use crate::exit::usage;
@@ -27,7 +29,8 @@ pub struct Wired {
     /// The log it follows.
     pub redis: Arc<Redis>,
     surface: Arc<Surface>,
-    running: Running,
+    running: JoinHandle<()>,
+    halt: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<Drained>>,
     keepers: Vec<JoinHandle<()>>,
@@ -41,25 +44,23 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
         None => None,
     };
     let address = listener.local_addr()?;
-    let (store, state) = open_store(settings)?;
+    let faults = faults::read()?;
+    let found = life::found(settings, faults.store)?;
     let bounds = redis_settings(&settings.redis, &settings.space)?;
     let bounds = sluice_redis::Settings { durable: settings.durable, ..bounds };
     let redis = Arc::new(Redis::new(bounds).map_err(usage)?);
-    let judge = Arc::new(hosts_judge(settings, redis.clone())?);
-    let hub = Arc::new(Hub::new(state.clone()));
-    let ports = Ports {
-        log: redis.clone(),
-        blobs: redis.clone(),
+    let judge: Arc<dyn Judge> = Arc::new(hosts_judge(settings, redis.clone())?);
+    let edges = Edges {
+        redis: redis.clone(),
         snapshots: Arc::new(redis.shelf(&settings.id)),
         reports: Arc::new(redis.reporter(identity(settings, address)?)),
-        judge: judge.clone(),
-        store: Arc::new(store),
+        judge,
     };
-    let keeper = keeper(settings, hub.clone(), (&ports, redis.clone()));
-    let (log, blobs) = (ports.log.clone(), ports.blobs.clone());
-    let scheduler = Scheduler { log, blobs, leases: redis.clone(), hub: hub.clone() };
-    let surface = surface(settings, hub.clone(), (&ports, redis.clone()), metrics);
-    let host = Host { settings: sluice_core::Settings::default(), state, ports, hub };
+    let hub = Arc::new(Hub::new(found.state().clone()));
+    found.show(&hub);
+    let keeper = keeper(settings, hub.clone(), &edges);
+    let scheduler = Scheduler { log: redis.clone(), blobs: redis.clone(), leases: redis.clone(), hub: hub.clone() };
+    let surface = surface(settings, hub.clone(), &edges, metrics);
     let (stop, stopped) = watch::channel(false);
     let serves = if admin.is_some() { Serves::Data } else { Serves::Everything };
     let mut listeners = vec![tokio::spawn(sluice_http::serve(listener, surface.clone(), serves, stopped.clone()))];
@@ -67,10 +68,22 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
         let serving = sluice_http::serve(admin, surface.clone(), Serves::Administration, stopped.clone());
         listeners.push(tokio::spawn(serving));
     }
-    let running = host.start(&tokio::runtime::Handle::current());
+    let (halt, halted) = watch::channel(false);
+    let life = life::Life { edges, hub: hub.clone(), probation: settings.disk.probation, halted };
+    let running = tokio::spawn(life.lead(found));
+    faults.crash.map(|key| tokio::spawn(faults::crash(hub, key)));
     let keepers = [Some(scheduler.start(stopped.clone())), keeper.map(|keeper| keeper.start(stopped))];
     let keepers = keepers.into_iter().flatten().collect();
-    Ok(Wired { address, redis, surface, running, stop, listeners, keepers })
+    Ok(Wired { address, redis, surface, running, halt, stop, listeners, keepers })
+}
+
+/// The edges that need no store.
+#[derive(Clone)]
+struct Edges {
+    redis: Arc<Redis>,
+    snapshots: Arc<dyn Snapshots>,
+    reports: Arc<dyn Reports>,
+    judge: Arc<dyn Judge>,
 }
 
 impl Wired {
@@ -83,7 +96,10 @@ impl Wired {
                 warn!("a keeper ended in a panic");
             }
         }
-        self.running.stop().await;
+        self.halt.send_replace(true);
+        if self.running.await.is_err() {
+            warn!("the host's life ended in a panic");
+        }
         for listener in self.listeners {
             match listener.await {
                 Ok(Drained { cut: 0 }) => (),
@@ -97,7 +113,8 @@ impl Wired {
 /// Tries what a start needs, one line each, changing nothing but an empty folder.
 pub async fn try_out(settings: &Settings) -> Vec<(&'static str, Result<String, String>)> {
     let listen = bind("listen", settings.listen).await.map(|listener| format!("{:?} is free", listener.local_addr()));
-    let store = open_store(settings).map(|(_, state)| format!("{} keys at {}", state.len(), state.cursor));
+    let opened = claim(settings, None).and_then(|claim| claim.open().map_err(usage));
+    let store = opened.map(|opened| format!("{} keys at {}", opened.state.len(), opened.state.cursor));
     let log = match redis_settings(&settings.redis, &settings.space).and_then(|bounds| Ok(Redis::new(bounds)?)) {
         Ok(redis) => match redis.tip().await {
             Ok(tip) => Ok(format!("{} answers, the log ends at {}", redis.address(), tip.unwrap_or_default())),
@@ -119,16 +136,18 @@ async fn bind(name: &str, address: std::net::SocketAddr) -> Result<TcpListener> 
         .map_err(|error| usage(format!("cannot serve on {name} {address}: {error}: choose another with --{name}")))
 }
 
-fn open_store(settings: &Settings) -> Result<(DiskStore, sluice_core::State)> {
-    let bounds = sluice_disk::Settings { sync: settings.is_synced, ..sluice_disk::Settings::default() };
-    let opened = DiskStore::open(&settings.data, &settings.space, bounds).map_err(usage)?;
-    metrics::counter!("sluice_resyncs_total", "why" => "damage").increment(opened.report.damaged.len() as u64);
-    for damage in &opened.report.damaged {
+fn claim(settings: &Settings, faults: Option<Faults>) -> Result<Claim> {
+    let files = faults.map_or_else(Files::default, |faults| Files::watched(Arc::new(faults)));
+    let bounds = sluice_disk::Settings { sync: settings.disk.is_synced, files, ..sluice_disk::Settings::default() };
+    Claim::of(&settings.data, &settings.space, bounds).map_err(usage)
+}
+
+fn tell(report: &OpenReport) {
+    metrics::counter!("sluice_resyncs_total", "why" => "damage").increment(report.damaged.len() as u64);
+    for damage in &report.damaged {
         warn!(file = %damage.file.display(), at = damage.at, bytes = damage.bytes, what = %damage.what,
             "damaged part of the store set aside, going on from what is sound");
     }
-    info!(revision = %opened.state.cursor, keys = opened.state.len(), folder = %settings.data.display(), "store opened");
-    Ok((opened.store, opened.state))
 }
 
 fn identity(settings: &Settings, address: std::net::SocketAddr) -> Result<Identity> {
@@ -142,18 +161,14 @@ fn identity(settings: &Settings, address: std::net::SocketAddr) -> Result<Identi
 }
 
 /// Snapshots, trimming and ticks, unless they are left to other hosts.
-fn keeper(settings: &Settings, hub: Arc<Hub>, (ports, redis): (&Ports, Arc<Redis>)) -> Option<Keeper> {
+fn keeper(settings: &Settings, hub: Arc<Hub>, edges: &Edges) -> Option<Keeper> {
     let settings = settings.keeper.clone()?;
-    let (log, snapshots) = (ports.log.clone(), ports.snapshots.clone());
+    let (redis, snapshots) = (edges.redis.clone(), edges.snapshots.clone());
+    let log: Arc<dyn Log> = redis.clone();
     Some(Keeper { settings, log, end: redis.clone(), snapshots, leases: redis.clone(), hosts: redis, hub })
 }
 
-fn surface(
-    settings: &Settings,
-    hub: Arc<Hub>,
-    (ports, hosts): (&Ports, Arc<Redis>),
-    metrics: PrometheusHandle,
-) -> Arc<Surface> {
+fn surface(settings: &Settings, hub: Arc<Hub>, edges: &Edges, metrics: PrometheusHandle) -> Arc<Surface> {
     let identity = sluice_http::Identity {
         host: settings.id.clone(),
         space: settings.space.clone(),
@@ -161,8 +176,8 @@ fn surface(
     };
     let bearer = settings.publish_token.as_deref().map(|token| Bearer::new(token.as_bytes()));
     let bounds = sluice_http::Settings { bearer, ..sluice_http::Settings::default() };
-    let (log, blobs, judge) = (ports.log.clone(), ports.blobs.clone(), ports.judge.clone());
-    let edges = sluice_http::Edges { log, blobs, judge, hosts };
+    let (redis, judge) = (edges.redis.clone(), edges.judge.clone());
+    let edges = sluice_http::Edges { log: redis.clone(), blobs: redis.clone(), judge, hosts: redis };
     Surface::new(hub, edges, Some(metrics), identity, bounds)
 }
 

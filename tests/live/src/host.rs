@@ -24,8 +24,13 @@ pub struct Host {
 impl Host {
     /// Starts it and waits until it says where it serves. Its log goes to a file beside its folder.
     pub fn start(sluice: &Sluice, id: &str, data: PathBuf, more: &[&str]) -> Result<Host> {
+        let process = Process::start(&mut Host::command(sluice, id, &data, more)?)?;
+        Host::of(process, id, data)
+    }
+
+    /// A process just started, once it says where it serves.
+    pub fn of(mut process: Process, id: &str, data: PathBuf) -> Result<Host> {
         let log = data.with_extension("log");
-        let mut process = Process::start(&mut Host::command(sluice, id, &data, more)?)?;
         let stdout = process.child().stdout.take().context("stdout is piped")?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
@@ -45,9 +50,10 @@ impl Host {
         let cache = cache.to_str().context("the folder's name is UTF-8")?;
         let args = ["host", "run", "--id", id, "--data", shown, "--cache", cache, "--listen", "127.0.0.1:0"];
         let mut command = sluice.command(&[&args, more].concat())?;
-        // Tests count entries: nobody appends a tick unless a test says so in settings of its own.
+        // Tests count entries: nobody appends a tick unless a test says so in settings of its own. And they kill hosts
+        // as often as they like: that is no reason to go back to an older set.
         let settings = data.with_extension("quiet.toml");
-        std::fs::write(&settings, "[keeper]\non = false\n")?;
+        std::fs::write(&settings, "[keeper]\non = false\n[disk]\nprobation_ms = 0\n")?;
         command.env("SLUICE_SETTINGS", settings);
         let file = std::fs::OpenOptions::new().create(true).append(true).open(data.with_extension("log"))?;
         command.stdout(Stdio::piped()).stderr(file);

@@ -10,6 +10,6 @@ impl Node {
         let held: Vec<Held> = self.held.values().map(Waiting::shown).collect();
         let (source, store) = (self.source.clone(), self.store.clone());
         let (state, remarks) = (self.served.clone(), self.remarks.all());
-        Standing { state, held, source, rift: self.rift, store, remarks }
+        Standing { state, held, source, rift: self.rift, store, probation: None, remarks }
     }
 }

@@ -14,7 +14,7 @@ use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 
 use crate::cli::{Dev, Reach};
 use crate::exit::{Ended, usage};
-use crate::settings::Settings;
+use crate::settings::{Disk, Settings};
 use crate::space::Context;
 use crate::telemetry::{self, LogForm};
 use crate::wiring::edges::{Bounds, Ceilings};
@@ -107,7 +107,7 @@ fn settings(reach: &Reach, folder: &Path, number: u16) -> Settings {
         labels: BTreeMap::new(),
         log_level: String::new(),
         log_form: LogForm::Text,
-        is_synced: true,
+        disk: Disk { is_synced: true, probation: None },
         compiler: Bounds::default(),
         ceilings: Ceilings::default(),
         // Gone with the terminal: nothing to keep, and no ticks among what is tried out.
