@@ -2,6 +2,7 @@
 
 mod author;
 mod limits;
+mod rollback;
 mod snapshot;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub use author::{
     ValidatorTest, ValidatorWit,
 };
 pub use limits::LimitArgs;
+pub use rollback::Rollback;
 pub use snapshot::{Restore, SnapshotVerb};
 
 /// Delivers configuration to edge hosts; validators judge every change on every host before it is applied.
@@ -116,6 +118,8 @@ pub enum Verb {
     History(History),
     /// One entry of the log with its outcome
     Show(Show),
+    /// Make keys what they were before, or at a revision, or before the change of one: a new change like any other
+    Rollback(Rollback),
     /// Validators: new, build, test, run, bench, inspect, wit, push, bind, unbind, pull, ls, record, replay
     #[command(subcommand)]
     Validator(Box<ValidatorVerb>),

@@ -15,6 +15,7 @@ mod host;
 mod hosts;
 mod ls;
 mod put;
+mod rollback;
 mod show;
 mod snapshot;
 mod status;
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> Result<Ended> {
         Verb::Hosts => hosts::run(&context),
         Verb::History(args) => history::run(&context, &args),
         Verb::Show(args) => show::run(&context, &args),
+        Verb::Rollback(args) => rollback::run(&context, &args),
         Verb::Validator(verb) => validator::run(&context, &verb),
         Verb::Snapshot(verb) => snapshot::run(&context, &verb),
         Verb::Doctor(args) => doctor::run(&context, &args),

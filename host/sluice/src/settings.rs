@@ -1,5 +1,6 @@
 //! What a host is told: the settings file as typed, then as meant. The only place that reads the environment.
 
+mod history;
 mod keeper;
 
 use std::collections::BTreeMap;
@@ -49,6 +50,7 @@ pub struct Typed {
     compiler: TypedCompiler,
     ceilings: TypedCeilings,
     keeper: keeper::TypedKeeper,
+    history: history::TypedHistory,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -144,6 +146,7 @@ pub struct Settings {
     pub compiler: edges::Bounds,
     pub ceilings: edges::Ceilings,
     pub keeper: Option<node_keeper::Settings>,
+    pub history: sluice_pack::history::Bounds,
 }
 
 impl Settings {
@@ -170,6 +173,8 @@ impl Settings {
         told(compiler.clone().map(drop));
         let keeper = typed.keeper.meant();
         told(keeper.clone().map(drop));
+        let history = typed.history.meant();
+        told(history.clone().map(drop));
         let (publish_token, fault) = token(typed.publish_token_file.as_deref());
         told(fault);
         let durable = typed.durable.as_deref().map(str::parse).transpose();
@@ -202,6 +207,7 @@ impl Settings {
             log_form,
             is_synced: typed.disk.sync.unwrap_or(true),
             ceilings: typed.ceilings.meant(),
+            history: history.expect("bounds without a fault are there"),
             keeper: keeper.expect("bounds without a fault are there"),
             compiler: compiler.expect("bounds without a fault are there"),
         })

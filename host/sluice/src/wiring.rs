@@ -139,10 +139,11 @@ fn identity(settings: &Settings, address: std::net::SocketAddr) -> Result<Identi
 }
 
 /// Snapshots, trimming and ticks, unless they are left to other hosts.
-fn keeper(settings: &Settings, hub: Arc<Hub>, (ports, redis): (&Ports, Arc<Redis>)) -> Option<Keeper> {
-    let settings = settings.keeper.clone()?;
+fn keeper(host: &Settings, hub: Arc<Hub>, (ports, redis): (&Ports, Arc<Redis>)) -> Option<Keeper> {
+    let settings = host.keeper.clone()?;
+    let archive = Arc::new(redis.archivist(&host.id, ports.judge.clone(), host.history));
     let (log, snapshots) = (ports.log.clone(), ports.snapshots.clone());
-    Some(Keeper { settings, log, end: redis.clone(), snapshots, leases: redis.clone(), hosts: redis, hub })
+    Some(Keeper { settings, log, end: redis.clone(), snapshots, archive, leases: redis.clone(), hosts: redis, hub })
 }
 
 fn surface(

@@ -11,6 +11,7 @@ mod dev;
 mod durable;
 mod failover;
 mod fields;
+mod history;
 mod http_streams;
 mod http_values;
 mod http_writes;

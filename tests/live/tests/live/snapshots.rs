@@ -49,11 +49,9 @@ fn a_fresh_host_on_a_trimmed_log_begins_with_the_snapshot() -> Result<()> {
     assert_eq!(fleet.hosts[1].value("k/001")?, fleet.hosts[0].value("k/001")?, "a token seen before is seen");
     assert_eq!(fleet.hosts[1].value("k/002")?, Some(b"new".to_vec()));
 
-    let history = fleet.sluice.run(&["history", "k/002"])?;
-    assert!(history.stderr.contains("the log was trimmed") && history.stdout.contains("applied"), "{history:?}");
+    let history = fleet.sluice.ok(&["history", "k/002"])?;
+    assert_eq!(history.lines().count(), 2, "what was before the log is told: {history}");
     assert_eq!(fleet.sluice.ok(&["get", "k/002"])?, "new");
-    let early = fleet.sluice.run(&["get", "k/002", "--at", "5-0"])?;
-    assert!(early.code == 1 && early.stderr.contains("cannot be told any more"), "{early:?}");
     Ok(())
 }
 
