@@ -14,6 +14,8 @@ use super::archivist::Archivist;
 
 /// A run is left alone while the one before it is so many times as large.
 const RATIO: u64 = 4;
+/// How often is cut for want of room at a time; what is still too much goes with the next snapshot.
+const CUTS_MAX: usize = 3;
 /// Bytes of packed pages that are sent at a time.
 const SENT_PAGES: usize = 16;
 /// Events that become pages at a time are about this many bytes.
@@ -46,12 +48,16 @@ impl Archivist {
             index.runs.extend(Some(merged).filter(|run| !run.parts.is_empty()));
         }
         forget_notes(index, bounds.bytes / 4);
-        let much = index.stored_bytes().saturating_sub(bounds.bytes);
-        if much == 0 {
-            return Ok(());
+        // What is forgotten is told by its bytes before they are packed; where it packed better than the rest, more has to go.
+        for _ in 0..CUTS_MAX {
+            let much = index.stored_bytes().saturating_sub(bounds.bytes);
+            if much == 0 {
+                break;
+            }
+            // A quarter more than has to be, or it would be so again with the next entry.
+            self.cut(number, index, bounds.versions, much.saturating_add(bounds.bytes / 4)).await?;
         }
-        // A quarter more than has to be, or it would be so again with the next entry.
-        self.cut(number, index, bounds.versions, much + bounds.bytes / 4).await
+        Ok(())
     }
 
     /// Forgets until so many stored bytes are free.

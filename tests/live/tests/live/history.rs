@@ -12,7 +12,7 @@ const HISTORY: &str = "sluice:{shop}:history";
 
 /// A host that writes a snapshot behind so many entries, and keeps no more of the log than live hosts need.
 fn keeping(fleet: &Fleet, behind: u64, history: &str) -> Result<Host> {
-    let bounds = "look_ms = 100\nage_ms = 0\ntick_ms = 0\nretention_ms = 0";
+    let bounds = "look_ms = 100\nage_ms = 0\ntick_ms = 0\nretention_ms = 0\ngrace_ms = 0";
     let lines = format!("[keeper]\n{bounds}\nbehind = {behind}\n[history]\n{history}\n");
     let file = fleet.file("keeping.toml", lines)?;
     fleet.host("edge-1", &["--settings", &file])
@@ -110,6 +110,9 @@ fn what_is_older_than_is_kept_is_said_to_be_and_never_told_wrong() -> Result<()>
     for n in 0..40 {
         revisions.push(fleet.xadd(&["put:app/a", &n.to_string()])?);
         fleet.hosts[0].passes(&revisions[n]);
+        if n == 19 {
+            wait_for("a history of some of it", || (through(&fleet)? == revisions[19]).then_some(()));
+        }
     }
     wait_for("the history to reach the end", || (through(&fleet)? == revisions[39]).then_some(()));
     let mut known = 0;
@@ -126,6 +129,16 @@ fn what_is_older_than_is_kept_is_said_to_be_and_never_told_wrong() -> Result<()>
     assert!((5..40).contains(&known), "{known} versions are kept of 40");
     let told = fleet.sluice.run(&["history", "app/a"])?;
     assert!(told.stderr.contains("all is kept since"), "{told:?}");
+    wait_for("the keeper to have swept", || {
+        (fleet.server.cli(&["EXISTS", "sluice:{shop}:lease:snapshot"]).ok()? == "0").then_some(())
+    });
+    let mut named = 0;
+    for number in fleet.server.cli(&["ZRANGE", "sluice:{shop}:snapshots", "0", "-1"])?.lines() {
+        named +=
+            fleet.server.cli(&["SCARD", &format!("sluice:{{shop}}:snapshot:{number}:chunks")])?.parse::<usize>()?;
+    }
+    let blobs = fleet.server.cli(&["KEYS", "sluice:{shop}:blob:*"])?.lines().count();
+    assert!(blobs <= named, "{blobs} blobs, of which snapshots that are kept name {named}: merged parts are swept");
     Ok(())
 }
 
@@ -322,5 +335,56 @@ fn damage_is_named_keeps_the_log_and_is_given_up_on_order() -> Result<()> {
     let told = fleet.sluice.run(&["get", "app/a", "--at", &past[0].0])?;
     assert!(told.code == 1 && told.stderr.contains("older than what is kept"), "{told:?}");
     assert_eq!(at(&fleet, "app/c", &past[5].0)?, Some("c3".to_owned()), "what stood since is known");
+    Ok(())
+}
+
+#[test]
+fn history_keeps_to_its_bytes_and_the_newest_longest() -> Result<()> {
+    const BYTES: u64 = 400_000;
+    let mut fleet = Fleet::start(0)?;
+    fleet.hosts.push(keeping(&fleet, 60, &format!("bytes = {BYTES}"))?);
+    let args = ["validator", "bind", "limits", "bounds", "--keys", "app/**", "--settings", r#"{"/max": [1, 100]}"#];
+    fleet.sluice.ok(&args)?;
+    let deleted = fleet.xadd(&["put:app/deleted", r#"{"max": 7}"#]).and_then(|put| {
+        fleet.xadd(&["del:app/deleted", ""])?;
+        Ok(put)
+    })?;
+    let mut state: u64 = 1;
+    let mut noise = || {
+        // Digits that do not pack well (xorshift, Marsaglia 2003).
+        let next = |_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            format!("{state:016x}")
+        };
+        (0..500).map(next).collect::<String>()
+    };
+    let mut all = Vec::new();
+    for n in 0..180_usize {
+        let (key, value) = (format!("app/{}", n % 3), format!(r#"{{"max": {}, "n": "{}"}}"#, n % 90 + 1, noise()));
+        all.push((fleet.xadd(&[&format!("put:{key}"), &value])?, key, value));
+        if n % 20 == 19 {
+            fleet.xadd(&["put:app/0", r#"{"max": 1000}"#])?;
+            fleet.hosts[0].passes(&all[n].0);
+        }
+    }
+    wait_for("the history to be near the end", || (through(&fleet)? >= all[130].0).then_some(()));
+    let stored: u64 = fleet.server.cli(&["HGET", HISTORY, "stored_bytes"])?.parse()?;
+    assert!(stored <= BYTES, "{stored} bytes are kept");
+    let mut known = Vec::new();
+    for n in (0..180).step_by(6) {
+        let (revision, key, value) = &all[n];
+        let ran = fleet.sluice.run(&["get", key, "--at", revision])?;
+        match ran.code {
+            0 => assert_eq!(&ran.stdout, value, "{key} at {revision}"),
+            _ => assert!(ran.code == 1 && ran.stderr.contains("older than what is kept"), "{ran:?}"),
+        }
+        known.push(ran.code == 0);
+    }
+    assert!(!known[0] && known.is_sorted() && known.last() == Some(&true), "the oldest go first: {known:?}");
+    assert_eq!(at(&fleet, "app/deleted", &deleted)?.as_deref(), Some(r#"{"max": 7}"#), "the newest of each key stays");
+    assert_eq!(fleet.sluice.json(&["rollback", "app/deleted"])?["outcome"], "applied");
+    fleet.sluice.ok(&["snapshot", "verify"])?;
     Ok(())
 }
