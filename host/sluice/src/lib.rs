@@ -15,7 +15,7 @@ pub mod exit;
 pub mod fleet;
 pub mod output;
 pub mod past;
-mod payload;
+pub mod payload;
 pub mod plan;
 pub mod prefix;
 pub mod publish;

@@ -52,6 +52,11 @@ impl Replica {
             let next = Revision { seq: state.cursor.seq + u64::from(state.index > 0), ..state.cursor };
             let entries = self.log.read(next, PAGE).await.map_err(|lost| away(lost.0))?;
             let is_last = entries.is_empty();
+            // Asked behind each page: what was trimmed since the fold began would be skipped without a word.
+            let gone = self.end.reach().await.map_err(|lost| away(lost.0))?.gone;
+            if gone.is_some_and(|gone| gone > state.index) {
+                return Err(away("the log was trimmed while it was being read: run this again"));
+            }
             for entry in entries {
                 if until.is_some_and(|until| entry.revision > until) {
                     return Ok(state);
