@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   every so often, at the tip, nothing held:
-//!     lease "snapshot" ──▶ write ──▶ read back ──▶ trim behind it ──▶ sweep old chunks ──▶ release
+//!     lease "snapshot" ──▶ write ──▶ read back ──▶ add to the history ──▶ trim behind it ──▶ sweep old chunks ──▶ release
 //!                           damage found: once more, all of it written anew
 //!   silent for a while:
 //!     lease "tick" ──▶ append a tick
@@ -20,7 +20,7 @@ use tokio::time::{Instant, interval, sleep_until};
 use tracing::{info, warn};
 
 use crate::hub::{Hub, wall_ms};
-use crate::ports::{Hosts, Kept, Lease, Leases, Log, Retention, Snapshots, WriteError};
+use crate::ports::{Archive, Hosts, Kept, Lease, Leases, Log, Retention, Snapshots, WriteError};
 
 /// The lease of whoever writes snapshots, and trims and sweeps because of them.
 pub const SNAPSHOT: &str = "snapshot";
@@ -75,6 +75,8 @@ pub struct Keeper {
     pub end: Arc<dyn Retention>,
     /// Where snapshots go.
     pub snapshots: Arc<dyn Snapshots>,
+    /// What the log no longer tells once it is trimmed.
+    pub archive: Arc<dyn Archive>,
     /// Who may write them.
     pub leases: Arc<dyn Leases>,
     /// Who still needs the log.
@@ -181,6 +183,8 @@ impl Keeper {
             anew = true;
         };
         tell(&kept);
+        // Before the log is trimmed and old parts go: what cannot be kept yet stays where it is.
+        crate::archive::archive(&*self.archive, &state, lease).await?;
         let trimmed = self.trim(&state, &kept).await?;
         self.snapshots.sweep(state, self.settings.grace_ms).await?;
         Ok((kept, trimmed))

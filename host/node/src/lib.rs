@@ -4,9 +4,11 @@
 //! - [`drive`]: the loop that carries out effects and brings back answers
 //! - [`hub`]: what surfaces read and wait on
 //! - [`keeper`]: snapshots, trimming and ticks, by one host for all
+//! - [`archive`]: the keeper's part in the history
 //! - [`memory`]: every port in memory, a real one that passes the same suites
 //! - [`conformance`]: one suite a port
 
+pub mod archive;
 pub mod conformance;
 pub mod drive;
 pub mod hub;
@@ -20,7 +22,7 @@ pub use drive::{Host, Running};
 pub use hub::{Hub, View};
 pub use keeper::Keeper;
 pub use ports::{
-    AppendError, Blobs, Heard, Hosts, Judge, Judgement, Kept, Lease, Leases, Log, Ports, Reach, Reports, Retention,
-    Snapshots, Store, WriteError,
+    AppendError, Archive, Archived, Blobs, Heard, Hosts, Judge, Judgement, Kept, Lease, Leases, Log, Ports, Reach,
+    Reports, Retention, Snapshots, Store, WriteError,
 };
 pub use scheduler::Scheduler;

@@ -9,7 +9,7 @@ use sluice_core::{Batch, BlobRef, Digest, Entry, Lost, Place, PullError, Revisio
 use tokio::sync::watch;
 
 use crate::hub::wall_ms;
-pub use crate::memory::snapshots::{MemoryLeases, MemorySnapshots};
+pub use crate::memory::snapshots::{MemoryArchive, MemoryLeases, MemorySnapshots};
 use crate::ports::{Answer, AppendError, Blobs, Heard, Hosts, Judge, Judgement, Log, Reach, Reports, Retention, Store};
 
 mod snapshots;

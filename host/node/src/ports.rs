@@ -116,6 +116,26 @@ pub enum WriteError {
     Fenced(u64),
 }
 
+/// What was before, for longer than the log tells.
+pub trait Archive: Send + Sync {
+    /// Adds to the history what led to a state that was just stored as the newest snapshot, under the lease of that. Only
+    /// then may the log that tells of it be trimmed.
+    fn archive(&self, state: State, lease: Lease) -> Answer<'_, Result<Archived, Lost>>;
+}
+
+/// A history that was added to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Archived {
+    /// From where on it is whole.
+    pub floor: Revision,
+    /// Bytes it takes.
+    pub stored_bytes: u64,
+    /// Parts it is made of.
+    pub parts: u64,
+    /// Why what was kept before had to be given up, if it had to.
+    pub anew: Option<String>,
+}
+
 /// Leases: one holder at a time of a name, for as long as it lasts. A lease alone protects nothing, for its holder may
 /// sleep past its end; what it is used for must compare fencing tokens (Kleppmann 2016, "How to do distributed locking").
 pub trait Leases: Send + Sync {

@@ -7,7 +7,8 @@ use sluice_core::{Entry, Place, Revision, Settings, State};
 use sluice_node::hub::wall_ms;
 use sluice_node::keeper::{self, Looked, SNAPSHOT};
 use sluice_node::memory::{
-    MemoryBlobs, MemoryHosts, MemoryLeases, MemoryLog, MemoryReports, MemorySnapshots, MemoryStore, accept_all,
+    MemoryArchive, MemoryBlobs, MemoryHosts, MemoryLeases, MemoryLog, MemoryReports, MemorySnapshots, MemoryStore,
+    accept_all,
 };
 use sluice_node::{Heard, Host, Hub, Keeper, Log, Ports, Retention, Running};
 
@@ -39,6 +40,7 @@ fn rig(heard: Vec<Heard>) -> Rig {
         log: log.clone(),
         end: log.clone(),
         snapshots,
+        archive: Arc::<MemoryArchive>::default(),
         leases: Arc::<MemoryLeases>::default(),
         hosts: Arc::new(MemoryHosts(heard)),
         hub,
@@ -91,6 +93,22 @@ async fn what_a_live_host_stands_at_is_not_trimmed_and_what_it_left_long_ago_is(
     rig.keeper.settings.retention_ms = 60_000;
     assert!(matches!(rig.keeper.look(true).await, Ok(Looked::Wrote(_, 0))), "and a minute of log time is kept");
     assert!(rig.log.read(more[0], 9).await.unwrap().len() == 2);
+    rig.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_added_to_the_history_yet_stays_in_the_log() {
+    let mut rig = rig(Vec::new());
+    let archive = Arc::<MemoryArchive>::default();
+    rig.keeper.archive = archive.clone();
+    let lost = sluice_core::Lost("no room".to_owned());
+    *archive.fault.lock().unwrap() = Some(lost.clone());
+    let revisions = rig.published(5).await;
+    assert_eq!(rig.keeper.look(true).await, Err(lost));
+    assert_eq!(rig.log.reach().await.unwrap().first, Some(revisions[0]), "nothing is trimmed");
+    *archive.fault.lock().unwrap() = None;
+    assert!(matches!(rig.keeper.look(true).await, Ok(Looked::Wrote(_, 4))));
+    assert_eq!(*archive.through.lock().unwrap(), [revisions[4]]);
     rig.running.stop().await;
 }
 

@@ -12,7 +12,7 @@ use crate::item::{read_item, read_token};
 use crate::verdicts::read_refused;
 
 /// What the text of every chunk starts with, so that another blob is told from one at once.
-const MAGIC: &[u8; 8] = b"sluiceC\x01";
+pub(crate) const MAGIC: &[u8; 8] = b"sluiceC\x01";
 
 /// About how many bytes the things of a chunk take. One change writes one chunk again, so smaller chunks write less
 /// again, and larger ones take fewer commands and entries of a manifest.
@@ -23,7 +23,7 @@ pub const CHUNK_BYTES: usize = 64 << 10;
 pub const CHUNK_BYTES_MAX: usize = (64 << 20) + (64 << 10);
 
 /// Better levels of zstd take many times as long for a few percent.
-const LEVEL: i32 = 3;
+pub(crate) const LEVEL: i32 = 3;
 
 /// What a chunk holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,6 +105,17 @@ impl ChunkRef {
         self.check_sum(part.digest(&under))
     }
 
+    /// The items in it; none of a chunk of another kind.
+    ///
+    /// # Errors
+    /// As for [`ChunkRef::check`], but for the Merkle digest.
+    pub fn items(&self, stored: &[u8]) -> Result<Vec<(Key, Item)>, Flaw> {
+        match self.open(stored)? {
+            Content::Items(items) => Ok(items),
+            Content::Tokens(_) | Content::Refused(_) | Content::Held(_) => Ok(Vec::new()),
+        }
+    }
+
     /// Of items: whether they have the Merkle digest that the manifest has of them.
     pub(crate) fn check_sum(&self, sum: Digest) -> Result<(), Flaw> {
         match sum == self.sum {
@@ -172,7 +183,7 @@ impl Content {
 
 /// Gives exactly so many bytes, or none. The room is taken by what the manifest says and bounded by what a chunk may
 /// be, so bytes that would swell to more run out of room instead of memory.
-fn unpack(stored: &[u8], raw_bytes: usize) -> Option<Vec<u8>> {
+pub(crate) fn unpack(stored: &[u8], raw_bytes: usize) -> Option<Vec<u8>> {
     let raw = zstd::bulk::decompress(stored, raw_bytes.min(CHUNK_BYTES_MAX)).ok()?;
     (raw.len() == raw_bytes).then_some(raw)
 }

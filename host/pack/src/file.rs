@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   file    "sluiceS" 1 · chunks in the order of the manifest · blobs · head · length of the head · BLAKE3 of the head
-//!   head    manifest · its BLAKE3 · digest and length of each blob
+//!   head    manifest · its BLAKE3 · digest and length of each blob · whether there is a history, its index's BLAKE3
 //! ```
 //!
 //! The head stands at the end, so that a file is written in one go while chunks are being made; every byte of the file
@@ -15,7 +15,7 @@ use bytes::{BufMut, Bytes};
 use sluice_core::{BlobRef, Digest};
 
 use crate::chunk::ChunkRef;
-use crate::codec::{Reader, put_bytes, put_list};
+use crate::codec::{Reader, put_bytes, put_list, put_option};
 use crate::flaw::Flaw;
 use crate::manifest::{MANIFEST_BYTES_MAX, Manifest};
 
@@ -37,7 +37,12 @@ pub fn begin_archive(out: &mut impl Write) -> io::Result<()> {
 ///
 /// # Errors
 /// The file takes no more.
-pub fn end_archive(out: &mut impl Write, manifest: &Manifest, blobs: &[BlobRef]) -> io::Result<()> {
+pub fn end_archive(
+    out: &mut impl Write,
+    manifest: &Manifest,
+    blobs: &[BlobRef],
+    history: Option<Digest>,
+) -> io::Result<()> {
     let text = manifest.to_bytes();
     let mut head = Vec::with_capacity(text.len() + 64);
     put_bytes(&mut head, &text);
@@ -46,6 +51,7 @@ pub fn end_archive(out: &mut impl Write, manifest: &Manifest, blobs: &[BlobRef])
         head.put_slice(&blob.digest.0);
         head.put_u64_le(blob.length);
     });
+    put_option(&mut head, history, |head, history| head.put_slice(&history.0));
     let digest = Digest::of(&head);
     out.write_all(&head)?;
     out.write_all(&(head.len() as u64).to_le_bytes())?;
@@ -59,6 +65,8 @@ pub struct Archive<F> {
     pub manifest: Manifest,
     /// Blobs the snapshot's values name: components.
     pub blobs: Vec<BlobRef>,
+    /// The index of the history, which stands among the blobs, before its parts; none when there is none.
+    pub history: Option<Digest>,
     file: F,
     read: usize,
 }
@@ -111,14 +119,14 @@ impl<F: Read + Seek> Archive<F> {
         if Digest::of(&head) != Digest(digest) {
             return Err(flaw("its head is not what was written"));
         }
-        let (text, named, blobs) = read_head(&head).ok_or_else(|| flaw("its head makes no sense"))?;
+        let (text, named, blobs, history) = read_head(&head).ok_or_else(|| flaw("its head makes no sense"))?;
         let manifest = Manifest::read(text, named).map_err(ArchiveError::Flawed)?;
         let bytes = manifest.stored_bytes() + blobs.iter().map(|blob| blob.length).sum::<u64>();
         if bytes + length != room {
             return Err(flaw("it has another length than its chunks have"));
         }
         file.seek(SeekFrom::Start(MAGIC.len() as u64))?;
-        Ok(Archive { manifest, blobs, file, read: 0 })
+        Ok(Archive { manifest, blobs, history, file, read: 0 })
     }
 
     /// The next chunk, and behind the last of them the blobs; none at the end.
@@ -149,11 +157,16 @@ impl<F: Read + Seek> Archive<F> {
     }
 }
 
-fn read_head(head: &[u8]) -> Option<(&[u8], Digest, Vec<BlobRef>)> {
+/// Manifest, its name, blobs, history.
+type Head<'a> = (&'a [u8], Digest, Vec<BlobRef>, Option<Digest>);
+
+fn read_head(head: &[u8]) -> Option<Head<'_>> {
     let mut reader = Reader::new(head);
     let (text, named) = (reader.bytes()?, reader.digest()?);
     let blobs = reader.list(|reader| Some(BlobRef { digest: reader.digest()?, length: reader.u64()? }))?;
-    reader.is_done().then_some((text, named, blobs))
+    // Files of before there was a history end here.
+    let history = if reader.is_done() { None } else { reader.option(Reader::digest)? };
+    reader.is_done().then_some((text, named, blobs, history))
 }
 
 fn flaw(what: &str) -> ArchiveError {

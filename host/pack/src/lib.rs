@@ -3,6 +3,7 @@
 //! - [`codec`]: the words; `item`, `entry`, `verdicts`: what is said in them
 //! - `chunk`, `manifest`: what a snapshot consists of; docs/SNAPSHOTS.md is the grammar
 //! - `cut`: a state in chunks; `load`: chunks as a state; `file`: all of it in one file
+//! - [`history`]: what the log no longer tells
 
 mod chunk;
 pub mod codec;
@@ -10,6 +11,7 @@ mod cut;
 mod entry;
 mod file;
 mod flaw;
+pub mod history;
 mod item;
 mod load;
 mod manifest;

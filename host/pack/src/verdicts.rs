@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::BufMut;
 use sluice_core::decode::Malformed;
-use sluice_core::{Cause, Finding, Refusal, Refused, Severity, Verdict};
+use sluice_core::{Cause, Finding, Outcome, Refusal, Refused, Severity, Verdict};
 
 use crate::codec::{Reader, put_bytes, put_list, put_option, put_revision};
 
@@ -44,6 +44,34 @@ pub fn read_refused(reader: &mut Reader<'_>) -> Option<Refused> {
         author: reader.option(read_text)?,
         reason: reader.option(read_text)?,
         refusal: read_refusal(reader)?,
+    })
+}
+
+pub fn put_outcome(out: &mut Vec<u8>, outcome: &Outcome) {
+    match outcome {
+        Outcome::Applied(findings) => {
+            out.put_u8(0);
+            put_findings(out, findings);
+        }
+        Outcome::Staged => out.put_u8(1),
+        Outcome::Scheduled(findings) => {
+            out.put_u8(3);
+            put_findings(out, findings);
+        }
+        Outcome::Refused(refusal) => {
+            out.put_u8(2);
+            put_refusal(out, refusal);
+        }
+    }
+}
+
+pub fn read_outcome(reader: &mut Reader<'_>) -> Option<Outcome> {
+    Some(match reader.u8()? {
+        0 => Outcome::Applied(read_findings(reader)?),
+        1 => Outcome::Staged,
+        3 => Outcome::Scheduled(read_findings(reader)?),
+        2 => Outcome::Refused(read_refusal(reader)?),
+        _ => return None,
     })
 }
 

@@ -206,7 +206,7 @@ fn archived(state: &State) -> Vec<u8> {
     let component = b"\0asm component";
     file.extend_from_slice(component);
     let blob = BlobRef { digest: Digest::of(component), length: component.len() as u64 };
-    end_archive(&mut file, &manifest, &[blob]).unwrap();
+    end_archive(&mut file, &manifest, &[blob], None).unwrap();
     file
 }
 

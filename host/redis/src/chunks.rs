@@ -67,12 +67,18 @@ impl Shelf {
 
     /// Writes those of some chunks that are not there, or all, and answers how many.
     pub(crate) async fn put(&self, number: u64, chunks: Vec<Chunk>, anew: bool) -> Result<u64, Lost> {
-        let names: Vec<Digest> = chunks.iter().map(|chunk| chunk.about.digest).collect();
+        let named: Vec<_> = chunks.into_iter().map(|chunk| (chunk.about.digest, chunk.bytes)).collect();
+        self.put_named(number, &named, anew).await
+    }
+
+    /// Writes those of some blobs of our own that are not there, or all, and answers how many.
+    pub(crate) async fn put_named(&self, number: u64, blobs: &[(Digest, Bytes)], anew: bool) -> Result<u64, Lost> {
+        let names: Vec<Digest> = blobs.iter().map(|(name, _)| *name).collect();
         let there = self.claim(number, &names).await?;
         let mut commands = redis::pipe();
         let mut count = 0;
-        for (chunk, _) in chunks.iter().zip(there).filter(|(_, is_there)| anew || !is_there) {
-            commands.cmd("SET").arg(self.redis.inner.names.blob(chunk.about.digest)).arg(&chunk.bytes[..]);
+        for ((name, bytes), _) in blobs.iter().zip(there).filter(|(_, is_there)| anew || !is_there) {
+            commands.cmd("SET").arg(self.redis.inner.names.blob(*name)).arg(&bytes[..]);
             count += 1;
         }
         if count > 0 {

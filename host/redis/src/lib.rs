@@ -22,6 +22,7 @@ mod cluster;
 mod commands;
 mod durable;
 mod facts;
+mod history;
 mod leases;
 mod log;
 mod names;
@@ -50,6 +51,7 @@ use std::sync::Arc;
 
 pub use durable::{Appended, Durability};
 pub use facts::{Right, ServerFacts};
+pub use history::{Archivist, Grown, Past};
 pub use names::{HostId, NameError, Space};
 pub use report::{API_VERSION, FindingReport, HeldReport, HostReport, REPORT_BYTES_MAX, RefusalReport, RemarkReport};
 pub use reporter::{Identity, REPORT_TTL_S, Reporter, Seen};
@@ -61,6 +63,8 @@ use address::Address;
 use commands::Commands;
 use names::Names;
 use sluice_core::Lost;
+use sluice_node::ports::Judge;
+use sluice_pack::history::Bounds;
 use tail::Tail;
 use trouble::Trouble;
 
@@ -117,6 +121,11 @@ impl Redis {
     /// The port that keeps snapshots; `host` is who writes them.
     pub fn shelf(&self, host: &str) -> Shelf {
         Shelf::new(self.clone(), host)
+    }
+
+    /// The port that adds to the history, as `host`, with what folds it and how much is kept.
+    pub fn archivist(&self, host: &str, judge: Arc<dyn Judge>, bounds: Bounds) -> Archivist {
+        Archivist::new(self.shelf(host), judge, bounds)
     }
 
     fn lost(&self, trouble: Trouble) -> Lost {

@@ -76,6 +76,11 @@ impl Names {
         format!("{}snapshot:{number}:chunks", self.prefix)
     }
 
+    /// Hash: the index of the history.
+    pub fn history(&self) -> String {
+        format!("{}history", self.prefix)
+    }
+
     /// Sorted set: the number of each snapshot by when it was begun, in ms.
     pub fn snapshots(&self) -> String {
         format!("{}snapshots", self.prefix)

@@ -1,8 +1,10 @@
 //! A snapshot from a file, put where hosts find it.
 
+use std::collections::HashSet;
 use std::io::{Read, Seek};
 
 use sluice_node::ports::{Blobs, Kept, Lease, WriteError};
+use sluice_pack::history::Index;
 use sluice_pack::{Archive, ArchiveError, Chunk, Stored};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -23,7 +25,7 @@ impl Shelf {
     where
         F: Read + Seek + Send + 'static,
     {
-        let manifest = archive.manifest.clone();
+        let (manifest, history) = (archive.manifest.clone(), archive.history);
         if manifest.space != self.redis.space().as_str() {
             let why = format!("it is of the space {}: give --space {}", manifest.space, manifest.space);
             return Err(WriteError::Away(sluice_core::Lost(why)));
@@ -40,10 +42,23 @@ impl Shelf {
             Ok(())
         });
         let (mut batch, mut chunks) = (Vec::new(), 0);
+        let (mut index, mut named) = (None, HashSet::new());
         while let Some(part) = parts.recv().await {
             match part {
                 Stored::Chunk(about, bytes) => batch.push(Chunk { about, bytes }),
-                Stored::Blob(_, bytes) => drop(self.redis.store(bytes).await.map_err(WriteError::Away)?),
+                Stored::Blob(blob, bytes) => {
+                    if Some(blob.digest) == history {
+                        let read = Index::read(&bytes, blob.digest);
+                        let read = read.map_err(|flaw| WriteError::Away(sluice_core::Lost(flaw.to_string())))?;
+                        named = read.parts().map(|part| part.digest).collect();
+                        index = Some(read);
+                    } else if named.contains(&blob.digest) {
+                        let part = [(blob.digest, bytes)];
+                        self.put_named(lease.token, &part, true).await.map_err(WriteError::Away)?;
+                    } else {
+                        self.redis.store(bytes).await.map_err(WriteError::Away)?;
+                    }
+                }
             }
             if parts.is_empty() || batch.len() >= READ_AHEAD {
                 let some = std::mem::take(&mut batch);
@@ -53,6 +68,10 @@ impl Shelf {
         chunks += self.put(lease.token, batch, true).await.map_err(WriteError::Away)?;
         let read = reading.await.map_err(|error| WriteError::Away(panicked(error)))?;
         read.map_err(|error| WriteError::Away(sluice_core::Lost(error.to_string())))?;
-        self.publish(lease, &Written { manifest, chunks, is_torn: false }).await
+        let kept = self.publish(lease, &Written { manifest, chunks, is_torn: false }).await?;
+        if let Some(index) = index {
+            self.point_history(lease, &index).await.map_err(WriteError::Away)?;
+        }
+        Ok(kept)
     }
 }

@@ -73,3 +73,13 @@ for i = 4, #ARGV do
   if not is_named then gone = gone + redis.call('UNLINK', ARGV[2] .. ARGV[i]) end
 end
 return gone";
+
+/// Makes an index the history, unless one with a newer fencing token is.
+///
+/// `KEYS` history; `ARGV` fence, then fields with their values. Gives 0, or the token that is newer.
+pub(crate) const HISTORY: &str = "
+local have = redis.call('HGET', KEYS[1], 'fence')
+if have and tonumber(have) > tonumber(ARGV[1]) then return tonumber(have) end
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'fence', unpack(ARGV))
+return 0";

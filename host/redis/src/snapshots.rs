@@ -98,6 +98,11 @@ impl Shelf {
         Shelf { redis, host: host.to_owned() }
     }
 
+    /// Who writes.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Registers a snapshot, so that what is claimed for it is kept.
     ///
     /// # Errors
@@ -157,7 +162,7 @@ impl Shelf {
         }
     }
 
-    async fn load(&self, manifest: Manifest, have: State) -> Result<State, Lost> {
+    pub(crate) async fn load(&self, manifest: Manifest, have: State) -> Result<State, Lost> {
         let loading = spawn_blocking(|| Loading::new(manifest, have)).await;
         let loading = std::sync::Arc::new(std::sync::Mutex::new(loading.map_err(panicked)?));
         let wanted = loading.lock().map_err(panicked)?.wanted().to_vec();

@@ -4,6 +4,7 @@ mod author;
 mod limits;
 mod publish;
 mod schedule;
+mod rollback;
 mod snapshot;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub use author::{
 pub use limits::LimitArgs;
 pub use publish::{PublishArgs, Share, Time};
 pub use schedule::{Cancel, ScheduleVerb};
+pub use rollback::Rollback;
 pub use snapshot::{Restore, SnapshotVerb};
 
 /// Delivers configuration to edge hosts; validators judge every change on every host before it is applied.
@@ -121,6 +123,8 @@ pub enum Verb {
     /// Changes that wait for their time: ls, cancel
     #[command(subcommand)]
     Schedule(ScheduleVerb),
+    /// Make keys what they were before, or at a revision, or before the change of one: a new change like any other
+    Rollback(Rollback),
     /// Validators: new, build, test, run, bench, inspect, wit, push, bind, unbind, pull, ls, record, replay
     #[command(subcommand)]
     Validator(Box<ValidatorVerb>),

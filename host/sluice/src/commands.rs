@@ -16,6 +16,7 @@ mod hosts;
 mod ls;
 mod put;
 mod schedule;
+mod rollback;
 mod show;
 mod snapshot;
 mod status;
@@ -48,6 +49,7 @@ pub fn run(cli: Cli) -> Result<Ended> {
         Verb::History(args) => history::run(&context, &args),
         Verb::Show(args) => show::run(&context, &args),
         Verb::Schedule(verb) => schedule::run(&context, &verb),
+        Verb::Rollback(args) => rollback::run(&context, &args),
         Verb::Validator(verb) => validator::run(&context, &verb),
         Verb::Snapshot(verb) => snapshot::run(&context, &verb),
         Verb::Doctor(args) => doctor::run(&context, &args),

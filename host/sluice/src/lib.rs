@@ -14,6 +14,7 @@ pub mod draft;
 pub mod exit;
 pub mod fleet;
 pub mod output;
+pub mod past;
 pub mod payload;
 pub mod plan;
 pub mod prefix;

@@ -57,6 +57,11 @@ pub fn to_state(before: &State, after: &State, prefix: &str) -> Vec<Difference> 
     all
 }
 
+/// How a key differs between two items, if it does.
+pub fn between(key: &Key, before: Option<&Item>, after: Option<&Item>) -> Option<Difference> {
+    different(key, before.map(Side::of), after.map(Side::of))
+}
+
 fn different(key: &Key, before: Option<Side>, after: Option<Side>) -> Option<Difference> {
     (before != after).then(|| Difference { key: key.clone(), before, after })
 }

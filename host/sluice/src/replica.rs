@@ -10,6 +10,7 @@ use sluice_core::{Digest, Entry, Outcome, Place, Revision, State, Verdict, fold}
 use sluice_node::{Blobs, Judge, Log, Retention, Snapshots};
 
 use crate::exit::away;
+use crate::wiring::edges::Shelf;
 
 /// Entries read at a time.
 const PAGE: usize = 512;
@@ -22,6 +23,7 @@ pub struct Replica {
     pub judge: Arc<dyn Judge>,
     pub snapshots: Arc<dyn Snapshots>,
     pub end: Arc<dyn Retention>,
+    pub shelf: Shelf,
 }
 
 impl Replica {
@@ -31,12 +33,30 @@ impl Replica {
     /// # Errors
     /// When the log or a blob is out of reach, or a validator faults; when the log was trimmed and what is left of it
     /// and of snapshots does not lead to `until`.
-    pub async fn fold(&self, until: Option<Revision>, mut see: impl FnMut(&Entry, &Outcome, &State)) -> Result<State> {
-        let mut state = self.begin(until).await?;
+    pub async fn fold(&self, until: Option<Revision>, see: impl FnMut(&Entry, &Outcome, &State)) -> Result<State> {
+        let state = self.begin(until).await?;
+        self.fold_on(state, until, see).await
+    }
+
+    /// The same, from a state on.
+    ///
+    /// # Errors
+    /// As for [`Replica::fold`].
+    pub async fn fold_on(
+        &self,
+        mut state: State,
+        until: Option<Revision>,
+        mut see: impl FnMut(&Entry, &Outcome, &State),
+    ) -> Result<State> {
         loop {
             let next = Revision { seq: state.cursor.seq + u64::from(state.index > 0), ..state.cursor };
             let entries = self.log.read(next, PAGE).await.map_err(|lost| away(lost.0))?;
             let is_last = entries.is_empty();
+            // Asked behind each page: what was trimmed since the fold began would be skipped without a word.
+            let gone = self.end.reach().await.map_err(|lost| away(lost.0))?.gone;
+            if gone.is_some_and(|gone| gone > state.index) {
+                return Err(away("the log was trimmed while it was being read: run this again"));
+            }
             for entry in entries {
                 if until.is_some_and(|until| entry.revision > until) {
                     return Ok(state);
@@ -74,6 +94,11 @@ impl Replica {
         };
         let at = state.cursor;
         if let Some(until) = until.filter(|until| *until < at) {
+            // A writer that was stopped between snapshot and history: what is between them is still in the log.
+            let past = self.shelf.past().await.map_err(|lost| away(lost.0))?;
+            if let Some(past) = past.filter(|past| past.index.through <= until) {
+                return past.end().await.map_err(|lost| away(lost.0));
+            }
             bail!(
                 "the log was trimmed, and the newest snapshot is of {at}: what was at {until} cannot be told any more"
             );

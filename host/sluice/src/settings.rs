@@ -1,6 +1,7 @@
 //! What a host is told: the settings file as typed, then as meant. The only place that reads the environment.
 
 mod disk;
+mod history;
 mod keeper;
 
 pub use disk::{Disk, failpoints};
@@ -52,6 +53,7 @@ pub struct Typed {
     compiler: TypedCompiler,
     ceilings: TypedCeilings,
     keeper: keeper::TypedKeeper,
+    history: history::TypedHistory,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -139,6 +141,7 @@ pub struct Settings {
     pub compiler: edges::Bounds,
     pub ceilings: edges::Ceilings,
     pub keeper: Option<node_keeper::Settings>,
+    pub history: sluice_pack::history::Bounds,
 }
 
 impl Settings {
@@ -167,6 +170,8 @@ impl Settings {
         told(disk.clone().map(drop));
         let keeper = typed.keeper.meant();
         told(keeper.clone().map(drop));
+        let history = typed.history.meant();
+        told(history.clone().map(drop));
         let (publish_token, fault) = token(typed.publish_token_file.as_deref());
         told(fault);
         let durable = typed.durable.as_deref().map(str::parse).transpose();
@@ -199,6 +204,7 @@ impl Settings {
             log_form,
             disk: disk.expect("bounds without a fault are there"),
             ceilings: typed.ceilings.meant(),
+            history: history.expect("bounds without a fault are there"),
             keeper: keeper.expect("bounds without a fault are there"),
             compiler: compiler.expect("bounds without a fault are there"),
         })

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::wiring::edges::Redis;
+use crate::wiring::edges::{Archivist, Redis};
 use anyhow::Result;
 use bytes::Bytes;
 use sluice_core::{Entry, Key, Outcome, Revision, State};
 use sluice_node::{Blobs, Log, Snapshots};
+use sluice_pack::history::Bounds;
 
 use crate::cli::Cli;
 use crate::exit::{away, usage};
@@ -99,8 +100,17 @@ impl Space {
 
     /// The same, with what only commands want of it.
     pub fn shelf(&self) -> wiring::edges::Shelf {
-        let user = crate::settings::user_name().unwrap_or_default();
-        self.redis.shelf(&format!("sluice snapshot ({user})"))
+        self.redis.shelf(&self.user())
+    }
+
+    /// Who adds to the history, as this user does: forgetting any of it is left to hosts.
+    pub fn archivist(&self) -> Result<Archivist> {
+        let judge = wiring::local_judge(self.blobs())?;
+        Ok(self.redis.archivist(&self.user(), judge, Bounds::NONE))
+    }
+
+    fn user(&self) -> String {
+        format!("sluice snapshot ({})", crate::settings::user_name().unwrap_or_default())
     }
 
     /// The fold, with the real validators, run here.
@@ -111,6 +121,7 @@ impl Space {
             judge: wiring::local_judge(self.blobs())?,
             snapshots: self.snapshots(),
             end: self.redis.clone(),
+            shelf: self.shelf(),
         })
     }
 

@@ -161,11 +161,12 @@ fn identity(settings: &Settings, address: std::net::SocketAddr) -> Result<Identi
 }
 
 /// Snapshots, trimming and ticks, unless they are left to other hosts.
-fn keeper(settings: &Settings, hub: Arc<Hub>, edges: &Edges) -> Option<Keeper> {
-    let settings = settings.keeper.clone()?;
+fn keeper(host: &Settings, hub: Arc<Hub>, edges: &Edges) -> Option<Keeper> {
+    let settings = host.keeper.clone()?;
     let (redis, snapshots) = (edges.redis.clone(), edges.snapshots.clone());
+    let archive = Arc::new(redis.archivist(&host.id, edges.judge.clone(), host.history));
     let log: Arc<dyn Log> = redis.clone();
-    Some(Keeper { settings, log, end: redis.clone(), snapshots, leases: redis.clone(), hosts: redis, hub })
+    Some(Keeper { settings, log, end: redis.clone(), snapshots, archive, leases: redis.clone(), hosts: redis, hub })
 }
 
 fn surface(settings: &Settings, hub: Arc<Hub>, edges: &Edges, metrics: PrometheusHandle) -> Arc<Surface> {

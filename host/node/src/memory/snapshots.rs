@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use sluice_core::{Lost, Place, Snapshot, State};
+use sluice_core::{Lost, Place, Revision, Snapshot, State};
 use tokio::time::Instant;
 
 use super::locked;
 use crate::hub::wall_ms;
-use crate::ports::{Answer, Kept, Lease, Leases, Snapshots, WriteError};
+use crate::ports::{Answer, Archive, Archived, Kept, Lease, Leases, Snapshots, WriteError};
 
 /// Keeps the snapshots it is given, each whole.
 #[derive(Default)]
@@ -65,6 +65,28 @@ impl Snapshots for MemorySnapshots {
         all.retain(|number, (about, _)| kept.contains(number) || about.written_at_ms > oldest);
         let gone = (before - all.len()) as u64;
         Box::pin(async move { Ok(gone) })
+    }
+}
+
+/// Keeps where each state stood that it was given; or nothing, while it is told to fail.
+#[derive(Default)]
+pub struct MemoryArchive {
+    /// What was archived.
+    pub through: Mutex<Vec<Revision>>,
+    /// Why it fails.
+    pub fault: Mutex<Option<Lost>>,
+}
+
+impl Archive for MemoryArchive {
+    fn archive(&self, state: State, _: Lease) -> Answer<'_, Result<Archived, Lost>> {
+        let done = match locked(&self.fault).clone() {
+            Some(lost) => Err(lost),
+            None => {
+                locked(&self.through).push(state.cursor);
+                Ok(Archived::default())
+            }
+        };
+        Box::pin(async move { done })
     }
 }
 

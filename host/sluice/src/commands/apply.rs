@@ -39,21 +39,25 @@ async fn applied(context: &Context, way: &Way, args: &Apply, folder: &str, wante
     }
     let edits: Vec<Edit> = differences.iter().map(edit).collect();
     fits(&edits)?;
-    // The revisions seen: if somebody else changes one of these keys meanwhile, nothing of this applies.
-    let bases: Vec<(Key, Revision)> =
-        differences.iter().map(|difference| (difference.key.clone(), state.revision_of(&difference.key))).collect();
-    publish::publish(context, way, &edits, &bases, &args.publish).await
+    publish::publish(context, way, &edits, &bases(&differences, &state), &args.publish).await
 }
 
-fn unchanged(context: &Context, state: &State, files: usize) -> Result<Ended> {
+/// The revisions seen: if somebody else changes one of these keys meanwhile, nothing of the change applies.
+pub fn bases(differences: &[Difference], seen: &State) -> Vec<(Key, Revision)> {
+    differences.iter().map(|difference| (difference.key.clone(), seen.revision_of(&difference.key))).collect()
+}
+
+/// Tells that nothing is to be done.
+pub fn unchanged(context: &Context, state: &State, keys: usize) -> Result<Ended> {
     let fields = [("revision", state.cursor.to_string()), ("outcome", "unchanged".to_owned())];
     let fields = fields.map(|(name, text)| (name.to_owned(), text.into()));
     context.output.one("Outcome", Map::from_iter(fields))?;
-    context.output.remark(format_args!("all {files} keys are so already: nothing was appended"));
+    context.output.remark(format_args!("all {keys} keys are so already: nothing was appended"));
     Ok(Ended::Yes)
 }
 
-fn edit(difference: &Difference) -> Edit {
+/// What makes a key what it shall be.
+pub fn edit(difference: &Difference) -> Edit {
     let key = difference.key.clone();
     match &difference.after {
         None => Edit::Delete { key },
@@ -65,7 +69,10 @@ fn edit(difference: &Difference) -> Edit {
 }
 
 /// An entry past its bounds would be refused by every host, and stay in the log for ever.
-fn fits(edits: &[Edit]) -> Result<()> {
+///
+/// # Errors
+/// It is too much for one.
+pub fn fits(edits: &[Edit]) -> Result<()> {
     let (mut fields, mut bytes) = (NOTES, 0);
     for edit in edits {
         let (key, value, media) = match edit {

@@ -110,6 +110,7 @@ fn settings(reach: &Reach, folder: &Path, number: u16) -> Settings {
         disk: Disk { is_synced: true, probation: None },
         compiler: Bounds::default(),
         ceilings: Ceilings::default(),
+        history: sluice_pack::history::Bounds::default(),
         // Gone with the terminal: nothing to keep, and no ticks among what is tried out.
         keeper: None,
     }

@@ -10,6 +10,7 @@ use sluice_core::Revision;
 use crate::cli::{Diff, Form};
 use crate::exit::{Ended, usage};
 use crate::output::{Output, Table};
+use crate::past;
 use crate::plan::{self, Difference, Side};
 use crate::prefix::{folder, prefix};
 use crate::space::{Context, Space};
@@ -43,11 +44,12 @@ pub fn run(context: &Context, args: &Diff) -> Result<Ended> {
 }
 
 async fn between(space: &Space, before: Revision, after: Revision, prefix: &str) -> Result<Vec<Difference>> {
-    let (before, after) = (space.state(Some(before)).await?, space.state(Some(after)).await?);
+    let (before, after) = (past::state(space, before, prefix).await?, past::state(space, after, prefix).await?);
     Ok(plan::to_state(&before, &after, prefix))
 }
 
-fn show(output: &Output, differences: &[Difference]) -> io::Result<()> {
+/// Prints differences.
+pub fn show(output: &Output, differences: &[Difference]) -> io::Result<()> {
     match output.form() {
         Form::Table | Form::Wide => {
             let paint = Paint { is_on: output.has_colors() };

@@ -8,6 +8,7 @@ use sluice_core::{Key, Revision};
 
 use crate::cli::{Form, Get};
 use crate::exit::Ended;
+use crate::past;
 use crate::payload;
 use crate::space::{Context, Space, key};
 use crate::through::Through;
@@ -38,8 +39,14 @@ pub fn run(context: &Context, args: &Get) -> Result<Ended> {
 }
 
 async fn from_log(space: &Space, key: &Key, at: Option<Revision>) -> Result<Found> {
-    let state = space.state(at).await?;
-    let Some(item) = state.item(key) else { bail!("key \"{key}\" is absent at revision {}", state.cursor) };
+    let (item, at) = match at {
+        Some(at) => (past::item(space, key, at).await?, at),
+        None => {
+            let state = space.state(None).await?;
+            (state.item(key).cloned(), state.cursor)
+        }
+    };
+    let Some(item) = item else { bail!("key \"{key}\" is absent at revision {at}") };
     Ok(Found {
         revision: item.revision.to_string(),
         media: item.media.to_string(),

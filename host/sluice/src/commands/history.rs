@@ -5,10 +5,12 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use sluice_core::{Entry, Outcome, Revision, State};
 use sluice_node::Log;
+use sluice_pack::history::{Event, What};
 
 use crate::cli::History;
 use crate::exit::{Ended, away};
 use crate::output::Table;
+use crate::past;
 use crate::space::{Context, key};
 use crate::utc::utc;
 
@@ -20,16 +22,32 @@ const OUTCOME: usize = 3;
 pub fn run(context: &Context, args: &History) -> Result<Ended> {
     let key = key(&args.key)?;
     let space = context.space()?;
-    let mut rows: Vec<Vec<Value>> = Vec::new();
+    let (mut rows, mut since): (Vec<Vec<Value>>, Option<Revision>) = (Vec::new(), None);
     let begun = context.run(async {
         let replica = space.replica()?;
-        let begun = replica.begin(None).await?;
-        rows.extend(undecided(&*replica.log, begun.cursor, key.as_str()).await?);
+        let kept = past::past(&space).await?;
+        let begun = match &kept {
+            Some(past) => {
+                let events = past.events(&key).await.map_err(|lost| away(lost.0))?;
+                since = events.iter().filter(|event| event.what == What::Forgotten).map(|event| event.revision).max();
+                since = since.max(Some(past.index.floor).filter(|floor| *floor > Revision::ZERO));
+                rows.extend(events.iter().filter_map(happened));
+                past.end().await.map_err(|lost| away(lost.0))?
+            }
+            None => {
+                let begun = replica.begin(None).await?;
+                rows.extend(undecided(&*replica.log, begun.cursor, key.as_str()).await?);
+                begun
+            }
+        };
         let see = |entry: &Entry, outcome: &Outcome, _: &State| rows.extend(row(entry, outcome, key.as_str()));
-        replica.fold(None, see).await?;
-        Ok(begun)
+        replica.fold_on(begun.clone(), None, see).await?;
+        Ok(Some(begun).filter(|begun| kept.is_none() && begun.index > 0))
     })?;
-    if begun.index > 0 {
+    if let Some(since) = since {
+        context.output.remark(format_args!("of \"{key}\" all is kept since {since}, and nothing older is shown"));
+    }
+    if let Some(begun) = begun {
         let at = begun.cursor;
         let value =
             begun.item(&key).map_or("was absent".to_owned(), |item| format!("had the value of {}", item.revision));
@@ -44,11 +62,30 @@ pub fn run(context: &Context, args: &History) -> Result<Ended> {
         context.output.remark(format_args!("the newest {} of {total}: see more with --limit", rows.len()));
     }
     if total == 0 {
-        context.output.remark(format_args!("the log has no entry about key \"{key}\""));
+        context.output.remark(format_args!("no entry is known about key \"{key}\""));
     }
     let columns = vec!["revision", "time", "operation", "outcome", "bytes", "author", "reason", "message"];
     context.output.many("History", &Table { columns, wide_from: 7, rows })?;
     Ok(if total == 0 { Ended::No } else { Ended::Yes })
+}
+
+/// What is kept of a key, as it is shown.
+fn happened(event: &Event) -> Option<Vec<Value>> {
+    let (bytes, outcome, message) = match &event.what {
+        What::Changed { bytes, .. } => (bytes, "applied", None),
+        What::Refused { bytes, class, message } => (bytes, &**class, Some(&**message)),
+        What::Forgotten => return None,
+    };
+    Some(vec![
+        json!(event.revision.to_string()),
+        json!(utc(event.revision.ms)),
+        json!(if bytes.is_some() { "put" } else { "delete" }),
+        json!(outcome),
+        json!(bytes),
+        json!(event.author.as_deref()),
+        json!(event.reason.as_deref()),
+        json!(message),
+    ])
 }
 
 /// Entries that are still there up to a snapshot, from which the fold goes on: without what was before them, nobody can

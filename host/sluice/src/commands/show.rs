@@ -2,12 +2,15 @@
 
 use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
-use sluice_core::{Entry, Outcome, Revision, State};
+use sluice_core::{Entry, Key, Outcome, Revision, State};
+
+use sluice_pack::history::Note;
 
 use crate::cli::{Form, Show};
 use crate::commands::history::message;
 use crate::exit::Ended;
 use crate::output::{plain, printable};
+use crate::past;
 use crate::payload;
 use crate::space::{Context, Space};
 use crate::through::Through;
@@ -22,10 +25,16 @@ pub fn run(context: &Context, args: &Show) -> Result<Ended> {
         return context.run(of_host(context, &host, args.revision));
     }
     let space = context.space()?;
+    if let Some((note, entry)) = context.run(past::note(&space, args.revision))? {
+        return remembered(context, &note, entry.as_ref());
+    }
     let Some((entry, outcome, after)) = context.run(found(&space, args.revision))? else {
         bail!("the log has no entry {}: look for its revision with sluice history KEY", args.revision);
     };
-    let mut fields = head(&entry, &outcome, &after);
+    print(context, head(&entry, &outcome, &after), &entry, &outcome)
+}
+
+fn print(context: &Context, mut fields: Map<String, Value>, entry: &Entry, outcome: &Outcome) -> Result<Ended> {
     let output = &context.output;
     match output.form() {
         Form::Table | Form::Wide => {
@@ -42,6 +51,43 @@ pub fn run(context: &Context, args: &Show) -> Result<Ended> {
             });
             fields.insert("fields".to_owned(), listed.collect());
             let findings = outcome.findings().iter().map(|finding| Value::Object(shown(finding)));
+            fields.insert("findings".to_owned(), findings.collect());
+            output.one("Entry", fields)?;
+        }
+    }
+    Ok(Ended::Yes)
+}
+
+/// What the history has of an entry: all of it while it is still in the log, else its edits without their values.
+fn remembered(context: &Context, note: &Note, entry: Option<&Entry>) -> Result<Ended> {
+    let field = |name: &str, value: Value| (name.to_owned(), value);
+    let mut fields = Map::from_iter([
+        field("revision", note.revision.to_string().into()),
+        field("time", utc(note.revision.ms).into()),
+        field("outcome", note.outcome.class().into()),
+        field("message", json!(message(&note.outcome))),
+        field("index", note.index.into()),
+        field("digest", note.digest.to_string().into()),
+    ]);
+    if let Some(entry) = entry {
+        return print(context, fields, entry, &note.outcome);
+    }
+    fields.extend([field("author", json!(note.author)), field("reason", json!(note.reason))]);
+    let output = &context.output;
+    let action = |bytes: &Option<u64>| if bytes.is_some() { "put" } else { "delete" };
+    match output.form() {
+        Form::Table | Form::Wide => {
+            output.one("Entry", fields)?;
+            for (key, bytes) in &note.edits {
+                let bytes = bytes.map(|bytes| format!("\t{bytes}")).unwrap_or_default();
+                output.line(&format!("edit\t{}\t{key}{bytes}", if bytes.is_empty() { "delete" } else { "put" }))?;
+            }
+            note.outcome.findings().iter().try_for_each(|finding| output.line(&finding_line(&shown(finding))))?;
+        }
+        Form::Json | Form::Jsonl | Form::Yaml | Form::Name => {
+            let edit = |(key, bytes): &(Key, Option<u64>)| json!({ "key": key.as_str(), "action": action(bytes), "bytes": bytes });
+            fields.insert("edits".to_owned(), note.edits.iter().map(edit).collect());
+            let findings = note.outcome.findings().iter().map(|finding| Value::Object(shown(finding)));
             fields.insert("findings".to_owned(), findings.collect());
             output.one("Entry", fields)?;
         }

@@ -1,17 +1,18 @@
 //! `sluice snapshot`: whole states, kept in Redis and in files.
 
-use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Write};
+mod file;
+
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::{Map, Value, json};
-use sluice_core::key::COMPONENTS;
-use sluice_core::{BlobRef, Digest, State};
+use sluice_core::{Lost, State};
 use sluice_node::hub::wall_ms;
 use sluice_node::keeper::SNAPSHOT;
-use sluice_node::{Kept, Lease, Leases, WriteError};
-use sluice_pack::{Archive, ArchiveError, Chunk, Manifest, Packing, Stored, begin_archive, end_archive};
+use sluice_node::{Archive as _, Kept, Lease, Leases, WriteError};
+use sluice_pack::{Archive, ArchiveError, Manifest, Stored};
 
 use crate::cli::{Restore, SnapshotVerb};
 use crate::exit::{Ended, away, usage};
@@ -46,9 +47,13 @@ fn write(context: &Context, space: &Space) -> Result<Ended> {
             // Something that was there already is damaged: now all of it is written.
             (Ok(_), Err(lost)) => {
                 context.output.remark(format_args!("{}; writing all of it anew", lost.0));
-                shelf.write(state, lease.clone(), true).await
+                shelf.write(state.clone(), lease.clone(), true).await
             }
             (written, _) => written,
+        };
+        let written = match written {
+            Ok(kept) => archived(context, space, state, &lease).await.map(|()| kept).map_err(WriteError::Away),
+            written => written,
         };
         done(space, &lease, written).await
     })?;
@@ -56,34 +61,19 @@ fn write(context: &Context, space: &Space) -> Result<Ended> {
     Ok(Ended::Yes)
 }
 
-fn save(context: &Context, space: &Space, path: &Path) -> Result<Ended> {
-    let manifest = context.run(async {
-        let state = space.state(None).await?;
-        let mut components = Vec::new();
-        for (key, _) in state.range(COMPONENTS, None) {
-            let digest: Digest = key.as_str()[COMPONENTS.len()..].parse()?;
-            components.push(space.blobs().fetch(digest).await.map_err(|lost| away(lost.0))?);
-        }
-        tokio::task::block_in_place(|| archive(path, space.redis.space().as_str(), &state, &components))
-            .with_context(|| format!("cannot write {}", path.display()))
-    })?;
-    context.output.one("Snapshot", about(&manifest))?;
-    Ok(Ended::Yes)
+/// Adds to the history, and leaves it to hosts, which know their bounds, to forget any of it.
+async fn archived(context: &Context, space: &Space, state: State, lease: &Lease) -> Result<(), Lost> {
+    let archivist = space.archivist().map_err(|error| Lost(format!("{error:#}")))?;
+    if let Some(why) = archivist.archive(state, lease.clone()).await?.anew {
+        context.output.remark(format_args!("the history begins anew: {why}"));
+    }
+    Ok(())
 }
 
-/// The file appears whole or not at all.
-fn archive(path: &Path, space: &str, state: &State, components: &[bytes::Bytes]) -> std::io::Result<Manifest> {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".part");
-    let mut file = BufWriter::new(File::create(&draft)?);
-    begin_archive(&mut file)?;
-    let manifest = Packing::new(space, state, None).each(|chunk: Chunk| file.write_all(&chunk.bytes))?;
-    components.iter().try_for_each(|bytes| file.write_all(bytes))?;
-    let named = components.iter().map(|bytes| BlobRef { digest: Digest::of(bytes), length: bytes.len() as u64 });
-    end_archive(&mut file, &manifest, &named.collect::<Vec<_>>())?;
-    file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
-    fs::rename(&draft, path)?;
-    Ok(manifest)
+fn save(context: &Context, space: &Space, path: &Path) -> Result<Ended> {
+    let manifest = context.run(file::save(context, space, path))?;
+    context.output.one("Snapshot", about(&manifest))?;
+    Ok(Ended::Yes)
 }
 
 fn restore(context: &Context, space: &Space, args: &Restore) -> Result<Ended> {
@@ -125,7 +115,15 @@ fn verify_file(context: &Context, path: &Path) -> Result<Ended> {
 }
 
 fn verify_newest(context: &Context, space: &Space) -> Result<Ended> {
-    match context.run(async { Ok(space.snapshots().check().await) })? {
+    let checked = context.run(async {
+        let checked = match (space.snapshots().check().await, space.shelf().past().await) {
+            (Ok(kept), Ok(Some(past))) => past.check().await.map(|()| kept),
+            (Ok(kept), Ok(None)) => Ok(kept),
+            (Err(lost), _) | (_, Err(lost)) => Err(lost),
+        };
+        Ok(checked)
+    })?;
+    match checked {
         Ok(Some(kept)) => {
             context.output.one("Snapshot", fields(&kept))?;
             Ok(Ended::Yes)

@@ -12,6 +12,7 @@ mod disks;
 mod durable;
 mod failover;
 mod fields;
+mod history;
 mod http_streams;
 mod http_values;
 mod http_writes;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use rustix::process::Signal;
 use sluice_live::process::Process;
 use sluice_live::{Fleet, Host, Proxy, Weather, wait_for};
@@ -51,11 +51,9 @@ fn a_fresh_host_on_a_trimmed_log_begins_with_the_snapshot() -> Result<()> {
     assert_eq!(fleet.hosts[1].value("k/001")?, fleet.hosts[0].value("k/001")?, "a token seen before is seen");
     assert_eq!(fleet.hosts[1].value("k/002")?, Some(b"new".to_vec()));
 
-    let history = fleet.sluice.run(&["history", "k/002"])?;
-    assert!(history.stderr.contains("the log was trimmed") && history.stdout.contains("applied"), "{history:?}");
+    let history = fleet.sluice.ok(&["history", "k/002"])?;
+    assert_eq!(history.lines().count(), 2, "what was before the log is told: {history}");
     assert_eq!(fleet.sluice.ok(&["get", "k/002"])?, "new");
-    let early = fleet.sluice.run(&["get", "k/002", "--at", "5-0"])?;
-    assert!(early.code == 1 && early.stderr.contains("cannot be told any more"), "{early:?}");
     Ok(())
 }
 
@@ -68,10 +66,21 @@ fn a_damaged_chunk_is_named_and_not_used_and_the_host_serves_on() -> Result<()> 
     let number = fleet.server.cli(&["HGET", "sluice:{shop}:snapshot", "number"])?;
     let manifest = fleet.server.cli(&["HGET", "sluice:{shop}:snapshot", "manifest"])?;
     let chunks = fleet.server.cli(&["SMEMBERS", &format!("sluice:{{shop}}:snapshot:{number}:chunks")])?;
-    let chunk = chunks.lines().find(|name| *name != manifest).unwrap_or_default().to_owned();
-    fleet.server.cli(&["SETRANGE", &format!("sluice:{{shop}}:blob:{chunk}"), "40", "damage"])?;
-    let told = fleet.sluice.run(&["snapshot", "verify"])?;
-    assert!(told.code == 1 && told.stderr.contains(&chunk), "{told:?}");
+    let mut damaged = None;
+    for chunk in chunks.lines().filter(|name| *name != manifest) {
+        let blob = format!("sluice:{{shop}}:blob:{chunk}");
+        fleet.server.cli(&["COPY", &blob, "sluice:{shop}:sound", "REPLACE"])?;
+        fleet.server.cli(&["SETRANGE", &blob, "40", "damage"])?;
+        let told = fleet.sluice.run(&["snapshot", "verify"])?;
+        assert!(told.code != 0 && told.stderr.contains(chunk), "{told:?}");
+        if !told.stderr.contains("history:") {
+            damaged = Some(chunk.to_owned());
+            break;
+        }
+        // Those of the history are no business of a host that starts.
+        fleet.server.cli(&["COPY", "sluice:{shop}:sound", &blob, "REPLACE"])?;
+    }
+    let chunk = damaged.context("some chunk is the snapshot's")?;
     trim(&fleet, &last)?;
     fleet.hosts.push(fleet.host("edge-2", &[])?);
     wait_for("the new host to name the chunk", || {
