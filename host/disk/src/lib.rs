@@ -14,12 +14,14 @@
 //! - `record`: a batch as bytes, in the words of `sluice_pack`
 //! - `frame`, `log`, `image`: the two kinds of files
 //! - `folder`, `recover`, `store`: the files together
+//! - `larder`: components, for whoever has none
 
 mod ahead;
 mod error;
 mod folder;
 mod frame;
 mod image;
+mod larder;
 mod log;
 mod position;
 mod record;
@@ -29,6 +31,7 @@ mod settings;
 mod store;
 
 pub use error::OpenError;
+pub use larder::Larder;
 pub use recover::verify;
 pub use report::{Damage, OpenReport};
 pub use settings::Settings;

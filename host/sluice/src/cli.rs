@@ -2,6 +2,7 @@
 
 mod author;
 mod limits;
+mod reseed;
 mod snapshot;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub use author::{
     ValidatorTest, ValidatorWit,
 };
 pub use limits::LimitArgs;
+pub use reseed::Reseed;
 pub use snapshot::{Restore, SnapshotVerb};
 
 /// Delivers configuration to edge hosts; validators judge every change on every host before it is applied.
@@ -122,6 +124,8 @@ pub enum Verb {
     /// Whole states: write, save, restore, verify, ls
     #[command(subcommand)]
     Snapshot(SnapshotVerb),
+    /// Refill an emptied Redis from the host that is furthest
+    Reseed(Reseed),
     /// Look for what is wrong with Redis, the disk and this machine
     Doctor(Doctor),
     /// What a host starts for each component it compiles: an order on stdin, code on stdout

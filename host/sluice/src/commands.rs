@@ -15,6 +15,7 @@ mod host;
 mod hosts;
 mod ls;
 mod put;
+mod reseed;
 mod show;
 mod snapshot;
 mod status;
@@ -48,6 +49,7 @@ pub fn run(cli: Cli) -> Result<Ended> {
         Verb::Show(args) => show::run(&context, &args),
         Verb::Validator(verb) => validator::run(&context, &verb),
         Verb::Snapshot(verb) => snapshot::run(&context, &verb),
+        Verb::Reseed(args) => reseed::run(&context, &args),
         Verb::Doctor(args) => doctor::run(&context, &args),
         Verb::Compile => compile::run(),
         Verb::Completions { shell } => completions::run(shell),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use metrics_exporter_prometheus::PrometheusHandle;
-use sluice_disk::DiskStore;
+use sluice_disk::{DiskStore, Larder};
 use sluice_http::{Bearer, Drained, Serves, Surface};
 use sluice_judge::{Bounds, Child, Compiler, Library, Validators};
 use sluice_node::{Blobs, Host, Hub, Judge, Keeper, Ports, Running};
@@ -31,6 +31,7 @@ pub struct Wired {
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<Drained>>,
     keeper: Option<JoinHandle<()>>,
+    stocking: JoinHandle<()>,
 }
 
 /// Opens the store, binds the listeners, and starts: what was stored is served before the log answers.
@@ -45,8 +46,10 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
     let bounds = redis_settings(&settings.redis, &settings.space)?;
     let bounds = sluice_redis::Settings { durable: settings.durable, ..bounds };
     let redis = Arc::new(Redis::new(bounds).map_err(usage)?);
-    let judge = Arc::new(hosts_judge(settings, redis.clone())?);
     let hub = Arc::new(Hub::new(state.clone()));
+    let larder = Arc::new(Larder::new(&settings.data, redis.clone()));
+    let judge = Arc::new(hosts_judge(settings, larder.clone())?);
+    let stocking = stocking(larder.clone(), hub.clone());
     let ports = Ports {
         log: redis.clone(),
         blobs: redis.clone(),
@@ -56,7 +59,7 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
         store: Arc::new(store),
     };
     let keeper = keeper(settings, hub.clone(), (&ports, redis.clone()));
-    let surface = surface(settings, hub.clone(), (&ports, redis.clone()), metrics);
+    let surface = surface(settings, hub.clone(), (&ports, larder, redis.clone()), metrics);
     let host = Host { settings: sluice_core::Settings::default(), state, ports, hub };
     let (stop, stopped) = watch::channel(false);
     let serves = if admin.is_some() { Serves::Data } else { Serves::Everything };
@@ -67,13 +70,14 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
     }
     let running = host.start(&tokio::runtime::Handle::current());
     let keeper = keeper.map(|keeper| keeper.start(stopped));
-    Ok(Wired { address, redis, surface, running, stop, listeners, keeper })
+    Ok(Wired { address, redis, surface, running, stop, listeners, keeper, stocking })
 }
 
 impl Wired {
     /// Says no to balancers, ends open streams, finishes what is on its way to the disk.
     pub async fn drain(self) {
         self.surface.drain();
+        self.stocking.abort();
         self.stop.send_replace(true);
         if let Some(keeper) = self.keeper
             && keeper.await.is_err()
@@ -138,6 +142,11 @@ fn identity(settings: &Settings, address: std::net::SocketAddr) -> Result<Identi
     })
 }
 
+/// Gets the components that the space announces, so that this host can give away all it has.
+fn stocking(larder: Arc<Larder>, hub: Arc<Hub>) -> JoinHandle<()> {
+    tokio::spawn(async move { larder.keep(&hub).await })
+}
+
 /// Snapshots, trimming and ticks, unless they are left to other hosts.
 fn keeper(settings: &Settings, hub: Arc<Hub>, (ports, redis): (&Ports, Arc<Redis>)) -> Option<Keeper> {
     let settings = settings.keeper.clone()?;
@@ -148,7 +157,7 @@ fn keeper(settings: &Settings, hub: Arc<Hub>, (ports, redis): (&Ports, Arc<Redis
 fn surface(
     settings: &Settings,
     hub: Arc<Hub>,
-    (ports, hosts): (&Ports, Arc<Redis>),
+    (ports, blobs, hosts): (&Ports, Arc<Larder>, Arc<Redis>),
     metrics: PrometheusHandle,
 ) -> Arc<Surface> {
     let identity = sluice_http::Identity {
@@ -158,7 +167,7 @@ fn surface(
     };
     let bearer = settings.publish_token.as_deref().map(|token| Bearer::new(token.as_bytes()));
     let bounds = sluice_http::Settings { bearer, ..sluice_http::Settings::default() };
-    let (log, blobs, judge) = (ports.log.clone(), ports.blobs.clone(), ports.judge.clone());
+    let (log, judge) = (ports.log.clone(), ports.judge.clone());
     let edges = sluice_http::Edges { log, blobs, judge, hosts };
     Surface::new(hub, edges, Some(metrics), identity, bounds)
 }

@@ -152,13 +152,13 @@ fn damaged(path: &Path, error: &ArchiveError) -> anyhow::Error {
     anyhow!("{}: {error}", path.display())
 }
 
-async fn lease(space: &Space) -> Result<Lease> {
+pub async fn lease(space: &Space) -> Result<Lease> {
     let lease = space.redis.acquire(SNAPSHOT, LEASE_MS).await.map_err(|lost| away(lost.0))?;
     lease.ok_or_else(|| anyhow!("another host or command is writing a snapshot: try again in a moment"))
 }
 
 /// Gives the lease back, whatever came of it.
-async fn done(space: &Space, lease: &Lease, written: Result<Kept, WriteError>) -> Result<Kept> {
+pub async fn done(space: &Space, lease: &Lease, written: Result<Kept, WriteError>) -> Result<Kept> {
     drop(space.redis.release(lease).await);
     written.map_err(|error| match error {
         WriteError::Away(lost) => away(lost.0),

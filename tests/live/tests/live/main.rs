@@ -22,6 +22,7 @@ mod put;
 mod races;
 mod reading;
 mod recordings;
+mod reseed;
 mod rifts;
 mod servers;
 mod snapshots;
