@@ -88,6 +88,8 @@ pub enum Rift {
     Trimmed,
     /// It has another history: a failover lost entries that the host has.
     Forked,
+    /// Entries were deleted from its middle before this host read them. Only a snapshot by a host that has them leads on.
+    Hole,
 }
 
 impl Rift {
@@ -97,6 +99,7 @@ impl Rift {
             Rift::Reset => "reset",
             Rift::Trimmed => "trimmed",
             Rift::Forked => "forked",
+            Rift::Hole => "hole",
         }
     }
 }

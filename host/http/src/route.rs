@@ -130,7 +130,9 @@ impl<'p> Route<'p> {
     pub fn is_data(self) -> bool {
         match self {
             Route::Key(_) | Route::Keys | Route::Events | Route::Changes => true,
-            Route::Status | Route::Hosts | Route::Refusals | Route::Entry(_) | Route::Metrics | Route::Snapshot => false,
+            Route::Status | Route::Hosts | Route::Refusals | Route::Entry(_) | Route::Metrics | Route::Snapshot => {
+                false
+            }
             Route::Live | Route::Ready | Route::Description | Route::Unknown => false,
         }
     }

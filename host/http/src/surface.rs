@@ -66,18 +66,7 @@ impl Surface {
         let uploads = Semaphore::new(settings.uploads_max.max(1));
         let snapshots = Arc::new(Semaphore::new(settings.snapshots_max.max(1)));
         let (meter, watchers, is_draining) = (Meter::default(), AtomicUsize::new(0), AtomicBool::new(false));
-        Arc::new(Surface {
-            hub,
-            edges,
-            metrics,
-            identity,
-            settings,
-            meter,
-            uploads,
-            snapshots,
-            watchers,
-            is_draining,
-        })
+        Arc::new(Surface { hub, edges, metrics, identity, settings, meter, uploads, snapshots, watchers, is_draining })
     }
 
     /// From now on `/readyz` says no, so that balancers look elsewhere; everything is served on. Call it

@@ -22,6 +22,7 @@ mod cluster;
 mod commands;
 mod durable;
 mod facts;
+mod hole;
 mod leases;
 mod log;
 mod names;
@@ -79,6 +80,7 @@ struct Inner {
     tail: Tail,
     commands: Commands,
     blobs: Commands,
+    count: hole::Count,
     settings: Settings,
 }
 
@@ -96,6 +98,7 @@ impl Redis {
             blobs: Commands::new(address.clone(), &settings, settings.blob_ms),
             address,
             names,
+            count: hole::Count::default(),
             settings,
         };
         Ok(Redis { inner: Arc::new(inner) })

@@ -21,6 +21,8 @@ use crate::exit::{away, usage};
 use crate::settings;
 use crate::space::Context;
 
+pub use whole::Download;
+
 /// Largest answer read whole, in bytes: the largest value, with room for the largest page. A host that
 /// sends more is none, and must not fill this machine's memory.
 const ANSWER_BYTES_MAX: usize = 128 << 20;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::effect::{Batch, Effect, Lost, Millis, Rift, Snapshot};
+use crate::effect::{Batch, Effect, Lost, Millis, Place, Rift, Snapshot};
 use crate::node::Node;
 use crate::node::waiter::Waiter;
 use crate::state::State;
@@ -40,7 +40,7 @@ impl Restoring {
     /// The log turned out to be in order, or not.
     pub fn turn(&mut self, rift: Option<Rift>) {
         self.want = match rift {
-            Some(Rift::Trimmed) => Want::GoOn,
+            Some(Rift::Trimmed | Rift::Hole) => Want::GoOn,
             // Another history, or none: a snapshot of it would be another one too.
             Some(Rift::Reset | Rift::Forked) | None => Want::Nothing,
         };
@@ -85,7 +85,9 @@ impl Node {
     /// Whether a snapshot may take the place of what this host has.
     fn fits(&self, coming: &State) -> Result<(), String> {
         let (at, have) = (coming.cursor, &self.state);
-        if coming.index <= have.index || at <= have.cursor {
+        // What fills a hole can end where this host does.
+        let is_old = if self.rift == Some(Rift::Hole) { at < have.cursor } else { at <= have.cursor };
+        if coming.index <= have.index || is_old {
             return Err(format!(
                 "the newest snapshot is of {at}, this host stands at {}: write a newer one",
                 have.cursor
@@ -107,7 +109,12 @@ impl Node {
             Some(state) => self.restoring.coming = Some(state),
             None if self.restoring.waiter.is_due(now) => {
                 self.restoring.waiter.open(now + self.settings.restore_wait_ms);
-                self.effects.push(Effect::Restore { beyond: self.newest() });
+                let newest = self.newest();
+                let beyond = match self.rift {
+                    Some(Rift::Hole) => Place { revision: newest.revision.before(), ..newest },
+                    Some(Rift::Trimmed | Rift::Reset | Rift::Forked) | None => newest,
+                };
+                self.effects.push(Effect::Restore { beyond });
             }
             None => (),
         }

@@ -172,6 +172,7 @@ impl Table {
             "trimmed" => apart(Rift::Trimmed),
             "reset" => apart(Rift::Reset),
             "forked" => apart(Rift::Forked),
+            "hole" => apart(Rift::Hole),
             "lost" => Err(PullError::Away(Lost("away".to_owned()))),
             "" => Ok(Vec::new()),
             names => Ok(names.split(' ').map(|name| self.log[&number(name)].clone()).collect()),

@@ -64,6 +64,10 @@ pub fn run(context: &Context, args: &Reseed) -> Result<Ended> {
         Ok((hosts, chosen, remains))
     })?;
     show(context, &hosts, chosen, &remains)?;
+    if matches!(remains, Remains::Other(_)) && hosts.iter().all(|host| host.stand.source.state == "ok") {
+        context.output.remark("all these hosts follow the log that is there: nothing is to be done");
+        return Ok(Ended::Yes);
+    }
     if let Remains::Other(log) = &remains
         && !args.force
     {
@@ -170,7 +174,7 @@ fn show(context: &Context, hosts: &[Candidate], chosen: usize, remains: &Remains
             "Redis has {entries} entries, all later than {revision}: they stay, and come behind what {host} serves"
         ),
         Remains::Behind => format!("the log goes on behind {revision} already: only the snapshot is written"),
-        Remains::Other(log) => format!("Redis has {} other entries: they will be set aside", log.length),
+        Remains::Other(log) => format!("Redis has {} other entries", log.length),
     });
     Ok(())
 }

@@ -17,12 +17,16 @@ use crate::cli::{Restore, SnapshotVerb};
 use crate::exit::{Ended, away, usage};
 use crate::output::Table;
 use crate::space::{Context, Space};
+use crate::through::{Download, Through};
 use crate::utc::utc;
 
 /// How long a command may hold the lease, in ms; who ends in the middle keeps hosts from writing no longer.
 const LEASE_MS: u64 = 120_000;
 
 pub fn run(context: &Context, verb: &SnapshotVerb) -> Result<Ended> {
+    if let (SnapshotVerb::Save { file }, Some(host)) = (verb, Through::of(context)?) {
+        return save_from(context, &host, file);
+    }
     let space = context.space()?;
     match verb {
         SnapshotVerb::Write => write(context, &space),
@@ -69,6 +73,37 @@ fn save(context: &Context, space: &Space, path: &Path) -> Result<Ended> {
     })?;
     context.output.one("Snapshot", about(&manifest))?;
     Ok(Ended::Yes)
+}
+
+/// The state a host serves, whatever the log has.
+fn save_from(context: &Context, host: &Through, path: &Path) -> Result<Ended> {
+    let (manifest, missing) = context.run(async {
+        let (archive, missing) = host.snapshot().await?;
+        let manifest = archive.manifest.clone();
+        let copied = tokio::task::block_in_place(|| copy(archive, path));
+        copied.with_context(|| format!("cannot write {}", path.display()))?;
+        Ok((manifest, missing))
+    })?;
+    if missing > 0 {
+        context.output.remark(format_args!("{missing} components or blobs are not in it: the host does not have them"));
+    }
+    context.output.one("Snapshot", about(&manifest))?;
+    Ok(Ended::Yes)
+}
+
+/// What was downloaded, each part of it checked, as a file that appears whole or not at all.
+fn copy(mut archive: Download, path: &Path) -> Result<()> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".part");
+    let mut file = BufWriter::new(File::create(&draft)?);
+    begin_archive(&mut file)?;
+    while let Some(Stored::Chunk(_, bytes) | Stored::Blob(_, bytes)) = archive.next_stored()? {
+        file.write_all(&bytes)?;
+    }
+    end_archive(&mut file, &archive.manifest, &archive.blobs)?;
+    file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
+    fs::rename(&draft, path)?;
+    Ok(())
 }
 
 /// The file appears whole or not at all.

@@ -7,7 +7,9 @@ pub use sluice_judge::{
     Binding, Bounds, COMPONENT_BYTES_MAX, Candidate, Ceilings, Cost, Description, Glob, Journal, Level, Library,
     Limits, Settings as LibrarySettings, Trial, wrapped,
 };
-pub use sluice_redis::{Durability, HostId, HostReport, Redis, Remains, Right, Seen, ServerFacts, Shelf, Space, StreamFacts};
+pub use sluice_redis::{
+    Durability, HostId, HostReport, Redis, Remains, Right, Seen, ServerFacts, Shelf, Space, StreamFacts,
+};
 
 /// The validators' engine, with a cache in the user's folder, so that a second run starts at once.
 pub fn library() -> Result<Library> {
