@@ -14,6 +14,7 @@
 //! - `record`: a batch as bytes, in the words of `sluice_pack`
 //! - `frame`, `log`, `image`: the two kinds of files
 //! - `folder`, `recover`, `store`: the files together
+//! - `past`: what was taken lately, for a log that lost it
 //! - `larder`: components, for whoever has none
 
 mod ahead;
@@ -23,6 +24,7 @@ mod frame;
 mod image;
 mod larder;
 mod log;
+mod past;
 mod position;
 mod record;
 mod recover;

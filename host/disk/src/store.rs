@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::{fs, io};
 
 use sluice_core::{Batch, Lost, Revision, State, Step};
-use sluice_node::Store;
+use sluice_node::{Past, Store};
 use tracing::{info, warn};
 
 use crate::error::{Failure, OpenError};
@@ -18,6 +18,7 @@ use crate::folder::{Folder, list};
 use crate::frame::{Head, Kind, put_frame, put_head};
 use crate::image;
 use crate::log::Log;
+use crate::past;
 use crate::position::Position;
 use crate::record::put_record;
 use crate::recover::{Recovered, recover};
@@ -171,6 +172,10 @@ impl Store for DiskStore {
             self.begin_image(&mut inner, &batch.state);
         }
         Ok(())
+    }
+
+    fn past(&self, see: &mut dyn FnMut(Past<'_>)) -> Result<(), Lost> {
+        past::show(&self.shared.folder.path, see)
     }
 }
 

@@ -4,6 +4,7 @@
 //! - [`drive`]: the loop that carries out effects and brings back answers
 //! - [`hub`]: what surfaces read and wait on
 //! - [`keeper`]: snapshots, trimming and ticks, by one host for all
+//! - [`rejoin`]: back to a log that lost entries this host has
 //! - [`memory`]: every port in memory, a real one that passes the same suites
 //! - [`conformance`]: one suite a port
 
@@ -14,11 +15,12 @@ pub mod keeper;
 pub mod memory;
 mod meter;
 pub mod ports;
+pub mod rejoin;
 
 pub use drive::{Host, Running};
 pub use hub::{Hub, View};
 pub use keeper::Keeper;
 pub use ports::{
-    AppendError, Blobs, Heard, Hosts, Judge, Judgement, Kept, Lease, Leases, Log, Ports, Reach, Reports, Retention,
-    Snapshots, Store, WriteError,
+    AppendError, Blobs, Heard, Hosts, Judge, Judgement, Kept, Lease, Leases, Log, Past, Ports, Reach, Reports,
+    Retention, Snapshots, Store, WriteError,
 };

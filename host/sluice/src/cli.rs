@@ -124,6 +124,8 @@ pub enum Verb {
     /// Whole states: write, save, restore, verify, ls
     #[command(subcommand)]
     Snapshot(SnapshotVerb),
+    /// What a failover lost, and what became of it when hosts brought it back
+    Rifts,
     /// Refill an emptied Redis from the host that is furthest
     Reseed(Reseed),
     /// Look for what is wrong with Redis, the disk and this machine

@@ -16,6 +16,7 @@ mod hosts;
 mod ls;
 mod put;
 mod reseed;
+mod rifts;
 mod show;
 mod snapshot;
 mod status;
@@ -49,6 +50,7 @@ pub fn run(cli: Cli) -> Result<Ended> {
         Verb::Show(args) => show::run(&context, &args),
         Verb::Validator(verb) => validator::run(&context, &verb),
         Verb::Snapshot(verb) => snapshot::run(&context, &verb),
+        Verb::Rifts => rifts::run(&context),
         Verb::Reseed(args) => reseed::run(&context, &args),
         Verb::Doctor(args) => doctor::run(&context, &args),
         Verb::Compile => compile::run(),

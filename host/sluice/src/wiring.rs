@@ -57,6 +57,7 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
         reports: Arc::new(redis.reporter(identity(settings, address)?)),
         judge: judge.clone(),
         store: Arc::new(store),
+        leases: redis.clone(),
     };
     let keeper = keeper(settings, hub.clone(), (&ports, redis.clone()));
     let surface = surface(settings, hub.clone(), (&ports, larder, redis.clone()), metrics);

@@ -28,6 +28,8 @@ enum Want {
     Begin,
     /// The log lacks what comes next.
     GoOn,
+    /// The log has lost what this host has.
+    Rejoin,
 }
 
 impl Restoring {
@@ -41,8 +43,9 @@ impl Restoring {
     pub fn turn(&mut self, rift: Option<Rift>) {
         self.want = match rift {
             Some(Rift::Trimmed | Rift::Hole) => Want::GoOn,
-            // Another history, or none: a snapshot of it would be another one too.
-            Some(Rift::Reset | Rift::Forked) | None => Want::Nothing,
+            Some(Rift::Forked) => Want::Rejoin,
+            // None is there: where the next one comes from is for people to say.
+            Some(Rift::Reset) | None => Want::Nothing,
         };
         (self.waiter, self.coming) = (Waiter::default(), None);
     }
@@ -87,7 +90,9 @@ impl Node {
         let (at, have) = (coming.cursor, &self.state);
         // What fills a hole can end where this host does.
         let is_old = if self.rift == Some(Rift::Hole) { at < have.cursor } else { at <= have.cursor };
-        if coming.index <= have.index || is_old {
+        // A log that was folded anew may count fewer entries: those that were lost and refused do not come back.
+        let is_short = self.restoring.want != Want::Rejoin && coming.index <= have.index;
+        if is_short || is_old {
             return Err(format!(
                 "the newest snapshot is of {at}, this host stands at {}: write a newer one",
                 have.cursor
@@ -110,11 +115,13 @@ impl Node {
             None if self.restoring.waiter.is_due(now) => {
                 self.restoring.waiter.open(now + self.settings.restore_wait_ms);
                 let newest = self.newest();
-                let beyond = match self.rift {
-                    Some(Rift::Hole) => Place { revision: newest.revision.before(), ..newest },
-                    Some(Rift::Trimmed | Rift::Reset | Rift::Forked) | None => newest,
-                };
-                self.effects.push(Effect::Restore { beyond });
+                self.effects.push(match self.rift {
+                    Some(Rift::Forked) => Effect::Rejoin,
+                    Some(Rift::Hole) => {
+                        Effect::Restore { beyond: Place { revision: newest.revision.before(), ..newest } }
+                    }
+                    Some(Rift::Trimmed | Rift::Reset) | None => Effect::Restore { beyond: newest },
+                });
             }
             None => (),
         }

@@ -219,22 +219,24 @@ fn a_log_that_was_emptied_or_has_another_history_is_not_followed_and_no_snapshot
     check(
         &format!("{LOG}; {begin}; pulled 1: forked; source; restored 3; values"),
         expect![[r#"
-          pull 0
-          report 0, 0 held
-        > pulled 0: 1
-          judge 1 on 0
-          pull 1
-        > judged 1: accept
-          persist #1: 1 applied
-        > persisted 1: ok
-          install #1
-        > pulled 1: forked
-        > source
-          Some(Forked) Some("forked")
-        > restored 3
-        > values
-          a = 1
-    "#]],
+              pull 0
+              report 0, 0 held
+            > pulled 0: 1
+              judge 1 on 0
+              pull 1
+            > judged 1: accept
+              persist #1: 1 applied
+            > persisted 1: ok
+              install #1
+            > pulled 1: forked
+              rejoin
+            > source
+              Some(Forked) Some("forked")
+            > restored 3
+              persist #2: all of 3
+            > values
+              a = 1
+        "#]],
     );
 }
 

@@ -225,6 +225,7 @@ impl Table {
 fn shown(effect: &Effect) -> String {
     match effect {
         Effect::Pull { after } => format!("pull {}", after.revision.ms),
+        Effect::Rejoin => "rejoin".to_owned(),
         Effect::Restore { beyond } => format!("restore beyond {}", beyond.revision.ms),
         Effect::Fetch { blob } => format!("fetch {} bytes", blob.length),
         Effect::Judge(ask) => {
