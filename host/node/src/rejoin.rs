@@ -25,7 +25,7 @@ use tracing::{info, warn};
 use crate::ports::{Blobs, Judge, Leases, Log, Past, Ports, Store};
 
 pub use gone::LOST_FIELD;
-use gone::{Fork, Gone, token};
+use gone::{Fork, Gone, LOST_BYTES_MAX, LOST_ENTRIES_MAX, token};
 
 /// The lease of whoever appends lost entries.
 pub const LOST: &str = "lost";
@@ -124,7 +124,8 @@ impl Rejoin {
         let mut known = loop {
             let Some(at) = unknown.checked_sub(step).or_else(|| unknown.checked_sub(1)) else {
                 return Err(Lost(
-                    "the log has none of the entries this host keeps: see docs/OPERATING.md, or empty the data folder"
+                    "it has none of the entries this host keeps either: sluice reseed --force sets it aside and goes on \
+                     with what hosts have"
                         .to_owned(),
                 ));
             };
@@ -144,8 +145,9 @@ impl Rejoin {
     }
 
     async fn has(&self, (revision, digest): (Revision, Digest)) -> Result<bool, Lost> {
+        // Every log has the beginning. That is no reason to take it for ours.
         if revision == Revision::ZERO {
-            return Ok(true);
+            return Ok(false);
         }
         let found = self.log.read(revision, 1).await?;
         Ok(found.first().is_some_and(|entry| entry.revision == revision && entry.digest == digest))
@@ -159,15 +161,23 @@ impl Rejoin {
             let is_there = |state: &State| (state.cursor, state.newest) == common;
             store.past(&mut |past| match past {
                 Past::Begins(state) => {
-                    fork = is_there(state).then(|| Fork { state: state.clone(), gone: Vec::new() });
+                    fork = is_there(state).then(|| Fork::at(state));
                 }
                 Past::Took { before, step, after } => match &mut fork {
-                    None if is_there(after) => fork = Some(Fork { state: after.clone(), gone: Vec::new() }),
+                    None if is_there(after) => fork = Some(Fork::at(after)),
                     None => (),
                     Some(fork) => fork.take(before, step, after),
                 },
             })?;
-            fork.ok_or_else(|| Lost("the store forgot where the log parts meanwhile: it is looked again".to_owned()))
+            let fork =
+                fork.ok_or_else(|| Lost("the store forgot where the log parts: it is looked again".to_owned()))?;
+            match fork.is_too_much() {
+                false => Ok(fork),
+                true => Err(Lost(format!(
+                    "it lost more than is put back unasked ({LOST_ENTRIES_MAX} entries, {LOST_BYTES_MAX} bytes): sluice reseed \
+                     --force sets it aside and goes on with what hosts have"
+                ))),
+            }
         });
         found.await.map_err(|error| Lost(error.to_string()))?
     }

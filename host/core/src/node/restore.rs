@@ -17,6 +17,8 @@ pub struct Restoring {
     waiter: Waiter,
     /// Loaded; it takes its place when what was folded before is on disk.
     coming: Option<State>,
+    /// Why the last try came to nothing.
+    why: Option<Lost>,
 }
 
 /// Why a snapshot is wanted.
@@ -36,7 +38,7 @@ impl Restoring {
     /// What a host wants that starts from this state.
     pub fn of(state: &State) -> Restoring {
         let want = if state.index == 0 { Want::Begin } else { Want::Nothing };
-        Restoring { want, waiter: Waiter::default(), coming: None }
+        Restoring { want, waiter: Waiter::default(), coming: None, why: None }
     }
 
     /// The log turned out to be in order, or not.
@@ -47,12 +49,20 @@ impl Restoring {
             // None is there: where the next one comes from is for people to say.
             Some(Rift::Reset) | None => Want::Nothing,
         };
-        (self.waiter, self.coming) = (Waiter::default(), None);
+        (self.waiter, self.coming, self.why) = (Waiter::default(), None, None);
     }
 
     /// Whether entries must wait for it.
     pub fn comes_first(&self) -> bool {
         self.want == Want::Begin || self.coming.is_some()
+    }
+
+    /// What is wrong with the log, and with the way on from there.
+    pub fn told(&self, lost: Lost) -> Lost {
+        match &self.why {
+            Some(Lost(why)) => Lost(format!("{}; {why}", lost.0)),
+            None => lost,
+        }
     }
 
     /// When it next wants to be looked at.
@@ -73,15 +83,25 @@ impl Node {
                 Ok(()) => self.restoring.coming = Some(snapshot.state),
                 Err(why) => {
                     self.restoring.waiter.rest(now + pause_ms);
-                    self.note_source(now, Some(Lost(why)));
+                    self.note_failed(now, Lost(why));
                 }
             },
             Ok(None) if self.restoring.want == Want::Begin => self.restoring.turn(None),
             Ok(None) => self.restoring.waiter.rest(now + pause_ms),
             Err(lost) => {
                 self.restoring.waiter.rest(now + pause_ms);
-                self.note_source(now, Some(lost));
+                self.note_failed(now, lost);
             }
+        }
+    }
+
+    fn note_failed(&mut self, now: Millis, why: Lost) {
+        if self.restoring.why.replace(why.clone()).as_ref() != Some(&why) {
+            self.alarm(now);
+        }
+        // With what is wrong with the log when it is looked at next; before there was a look, alone.
+        if self.rift.is_none() {
+            self.note_source(now, Some(why));
         }
     }
 

@@ -9,6 +9,10 @@ use sluice_core::{Entry, Revision, State, Step};
 /// The field that says which entry it was before the log lost it.
 pub const LOST_FIELD: &str = "x-lost";
 
+/// Most entries, and bytes of entries, that are put back without somebody being asked.
+pub const LOST_ENTRIES_MAX: usize = 10_000;
+pub const LOST_BYTES_MAX: usize = 16 << 20;
+
 /// An entry that the log lost.
 pub struct Gone {
     pub entry: Arc<Entry>,
@@ -20,9 +24,21 @@ pub struct Gone {
 pub struct Fork {
     pub state: State,
     pub gone: Vec<Gone>,
+    entries: usize,
+    bytes: usize,
 }
 
 impl Fork {
+    /// A fork behind this state.
+    pub fn at(state: &State) -> Fork {
+        Fork { state: state.clone(), gone: Vec::new(), entries: 0, bytes: 0 }
+    }
+
+    /// Whether so much is gone that a failover is no likely reason: somebody should look at it.
+    pub fn is_too_much(&self) -> bool {
+        self.entries > LOST_ENTRIES_MAX || self.bytes > LOST_BYTES_MAX
+    }
+
     /// Notes what came behind it, if it came to something or may.
     pub fn take(&mut self, before: &State, step: &Step, after: &State) {
         let entry = step.entry();
@@ -33,7 +49,11 @@ impl Fork {
                 let edited = change.edits.iter().map(|edit| &edit.key);
                 let bare = edited.filter(|key| !change.bases.iter().any(|(based, _)| based == *key));
                 let bases = bare.map(|key| (key.to_string(), before.revision_of(key))).collect();
-                self.gone.push(Gone { entry: entry.clone(), bases });
+                (self.entries, self.bytes) = (self.entries + 1, self.bytes + entry.bytes());
+                // Beyond the bound they are only counted, so that a log from last year costs no memory.
+                if !self.is_too_much() {
+                    self.gone.push(Gone { entry: entry.clone(), bases });
+                }
             }
             // Decided late: what came to nothing then was told its publisher, and does not come again.
             (Step::Released(_), Ok(_)) if is_refused => self.gone.retain(|gone| gone.entry.revision != entry.revision),
