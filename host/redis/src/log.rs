@@ -44,7 +44,9 @@ impl Log for Redis {
 impl Redis {
     async fn pull_behind(&self, place: Place) -> Result<Vec<Arc<Entry>>, PullError> {
         match self.inner.tail.pull(place).await {
-            Ok(entries) if place.index == Some(0) || self.inner.count.is_due() => self.counted(place, entries).await,
+            Ok(entries) if place.index.is_some_and(|index| index == 0 || self.inner.count.is_due()) => {
+                self.counted(place, entries).await
+            }
             Ok(entries) => Ok(entries),
             Err(Unpulled::Away(lost)) => Err(PullError::Away(lost)),
             Err(Unpulled::Odd(odd)) => {

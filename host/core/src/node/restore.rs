@@ -99,10 +99,8 @@ impl Node {
         if self.restoring.why.replace(why.clone()).as_ref() != Some(&why) {
             self.alarm(now);
         }
-        // With what is wrong with the log when it is looked at next; before there was a look, alone.
-        if self.rift.is_none() {
-            self.note_source(now, Some(why));
-        }
+        // The next look at the log adds what is wrong with that.
+        self.note_source(now, Some(why));
     }
 
     /// Whether a snapshot may take the place of what this host has.
