@@ -49,6 +49,10 @@ pub struct Rejoin {
 impl Rejoin {
     /// By way of a host's edges.
     pub fn new(ports: &Ports) -> Rejoin {
+        // Shown from the start, so that the first of them is seen as a step.
+        for class in ["applied", "conflict"] {
+            counter!("sluice_lost_entries_total", "outcome" => class).increment(0);
+        }
         let Ports { log, blobs, judge, store, leases, .. } = ports.clone();
         Rejoin { log, blobs, judge, store, leases, turn: Arc::default() }
     }
