@@ -49,6 +49,7 @@ impl Local {
             reports: Arc::new(redis.reporter(identity)),
             judge: judge.clone(),
             store: Arc::new(store),
+            leases: redis.clone(),
         };
         let hub = Arc::new(Hub::new(State::default()));
         let host = Host { settings: Settings::default(), state: State::default(), ports, hub: hub.clone() };

@@ -12,6 +12,7 @@
 //! | `Install` | none        | a pointer swap, cannot fail |
 //! | `Report`  | `Reported`  | the log's neighbourhood   |
 //! | `Restore` | `Restored`  | the snapshots             |
+//! | `Rejoin`  | `Restored`  | the log and the store     |
 
 use std::ops::Add;
 use std::sync::Arc;
@@ -88,6 +89,8 @@ pub enum Rift {
     Trimmed,
     /// It has another history: a failover lost entries that the host has.
     Forked,
+    /// Entries were deleted from its middle before this host read them. Only a snapshot by a host that has them leads on.
+    Hole,
 }
 
 impl Rift {
@@ -97,6 +100,7 @@ impl Rift {
             Rift::Reset => "reset",
             Rift::Trimmed => "trimmed",
             Rift::Forked => "forked",
+            Rift::Hole => "hole",
         }
     }
 }
@@ -167,6 +171,8 @@ pub enum Effect {
     Report(Standing),
     /// Look for a snapshot beyond this place: the log alone does not lead on from it, or would take long.
     Restore { beyond: Place },
+    /// Put back into the log what it lost and this host has, and fold all of it beside what is served.
+    Rejoin,
 }
 
 /// Changes to judge, and the state just before them. No two of them have a key in common, and `before`

@@ -16,6 +16,8 @@
 //! - `frame`, `log`, `image`: the two kinds of files
 //! - `folder`, `recover`, `store`: the files together
 //! - `probation`, `claim`: how the host ended before, and what may be loaded because of that
+//! - `past`: what was taken lately, for a log that lost it
+//! - `larder`: components, for whoever has none
 
 mod ahead;
 mod claim;
@@ -25,7 +27,9 @@ mod files;
 mod folder;
 mod frame;
 mod image;
+mod larder;
 mod log;
+mod past;
 mod position;
 mod probation;
 mod record;
@@ -38,6 +42,7 @@ pub use claim::Claim;
 pub use error::OpenError;
 pub use faults::Faults;
 pub use files::{Act, Change, Files, Watch};
+pub use larder::Larder;
 pub use recover::verify;
 pub use report::{Damage, OpenReport};
 pub use settings::Settings;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use sluice_core::{Batch, Lost, Revision, State, Step};
-use sluice_node::Store;
+use sluice_node::{Past, Store};
 use tracing::{info, warn};
 
 use crate::claim::Claim;
@@ -20,6 +20,7 @@ use crate::folder::Folder;
 use crate::frame::{Head, Kind, put_frame};
 use crate::image;
 use crate::log::Log;
+use crate::past;
 use crate::position::Position;
 use crate::probation::Probation;
 use crate::record::put_record;
@@ -190,6 +191,10 @@ impl Store for DiskStore {
             self.begin_image(&mut inner, &batch.state);
         }
         Ok(())
+    }
+
+    fn past(&self, see: &mut dyn FnMut(Past<'_>)) -> Result<(), Lost> {
+        past::show(&self.shared.folder.path, see)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::route::{self, Route};
 use crate::serve::{Serves, Stop};
 use crate::settings::Settings;
 use crate::surface::Surface;
-use crate::{access, changes, entries, events, health, hosts, keys, listing, openapi, poll, publish, status};
+use crate::{access, changes, entries, events, health, hosts, keys, listing, openapi, poll, publish, snapshot, status};
 
 /// An answer, or why there is none.
 pub type Answer = Result<Response<Body>, Problem>;
@@ -124,6 +124,7 @@ impl Door {
             Route::Hosts => return hosts::get(self, query),
             Route::Refusals => plain(status::refusals),
             Route::Entry(revision) => return entries::get(self, revision),
+            Route::Snapshot => return snapshot::get(self, request),
             Route::Live => health::live(),
             Route::Ready => health::ready(&self.surface),
             Route::Metrics => plain(health::metrics),

@@ -17,7 +17,7 @@ use crate::surface::Surface;
 
 /// What the source of changes can be: not heard of since the start, answering, out of reach, or not the one that was
 /// followed so far.
-const SOURCE_STATES: [&str; 6] = ["starting", "ok", "away", "reset", "trimmed", "forked"];
+const SOURCE_STATES: [&str; 7] = ["starting", "ok", "away", "reset", "trimmed", "forked", "hole"];
 
 /// `/livez`: it answers, so it lives.
 pub fn live() -> Answer {

@@ -7,6 +7,7 @@
 //! - `keys` and `listing` answer reads, `poll` those that wait, `events` those that go on and on
 //! - `publish`, `changes` append to the log and wait for the outcome, `rehearse` only pretends to
 //! - `status`, `entries`, `health` tell about the host, `process` about its process, `hosts` about all hosts
+//! - `snapshot` gives away all there is
 //! - `openapi` describes all of it
 //! - `problem` is every answer that is a no
 
@@ -38,6 +39,7 @@ mod row;
 mod ruling;
 mod serve;
 mod settings;
+mod snapshot;
 mod status;
 mod surface;
 mod upload;

@@ -27,6 +27,8 @@ pub enum Route<'p> {
     Refusals,
     /// `/v1/entries/{rev}`
     Entry(&'p str),
+    /// `/v1/snapshot`
+    Snapshot,
     /// `/livez`
     Live,
     /// `/readyz` and `/healthz`
@@ -40,10 +42,10 @@ pub enum Route<'p> {
 }
 
 /// How many routes there are, for tables by [`Route::index`].
-pub const ROUTES: usize = 13;
+pub const ROUTES: usize = 14;
 
 /// Every path that is served, as `openapi.json` writes it. A path that is not here is unknown.
-pub const PATHS: [(&str, Route<'static>); 13] = [
+pub const PATHS: [(&str, Route<'static>); 14] = [
     ("/v1/keys/{key}", Route::Key("{key}")),
     ("/v1/keys", Route::Keys),
     ("/v1/events", Route::Events),
@@ -52,6 +54,7 @@ pub const PATHS: [(&str, Route<'static>); 13] = [
     ("/v1/hosts", Route::Hosts),
     ("/v1/refusals", Route::Refusals),
     ("/v1/entries/{rev}", Route::Entry("{rev}")),
+    ("/v1/snapshot", Route::Snapshot),
     ("/livez", Route::Live),
     ("/readyz", Route::Ready),
     ("/healthz", Route::Ready),
@@ -79,6 +82,7 @@ impl<'p> Route<'p> {
             Route::Keys | Route::Events | Route::Status | Route::Hosts | Route::Refusals | Route::Entry(_) => {
                 "GET, HEAD"
             }
+            Route::Snapshot => "GET, HEAD",
             Route::Live | Route::Ready | Route::Metrics | Route::Description | Route::Unknown => "GET, HEAD",
         }
     }
@@ -103,7 +107,8 @@ impl<'p> Route<'p> {
             Route::Ready => 9,
             Route::Metrics => 10,
             Route::Description => 11,
-            Route::Unknown => 12,
+            Route::Snapshot => 12,
+            Route::Unknown => 13,
         }
     }
 
@@ -115,7 +120,7 @@ impl<'p> Route<'p> {
     /// Whether it is about the host and not about the configuration.
     pub fn is_administration(self) -> bool {
         match self {
-            Route::Status | Route::Hosts | Route::Refusals | Route::Entry(_) | Route::Metrics => true,
+            Route::Status | Route::Hosts | Route::Refusals | Route::Entry(_) | Route::Metrics | Route::Snapshot => true,
             Route::Key(_) | Route::Keys | Route::Events | Route::Changes => false,
             Route::Live | Route::Ready | Route::Description | Route::Unknown => false,
         }
@@ -125,7 +130,9 @@ impl<'p> Route<'p> {
     pub fn is_data(self) -> bool {
         match self {
             Route::Key(_) | Route::Keys | Route::Events | Route::Changes => true,
-            Route::Status | Route::Hosts | Route::Refusals | Route::Entry(_) | Route::Metrics => false,
+            Route::Status | Route::Hosts | Route::Refusals | Route::Entry(_) | Route::Metrics | Route::Snapshot => {
+                false
+            }
             Route::Live | Route::Ready | Route::Description | Route::Unknown => false,
         }
     }

@@ -26,6 +26,8 @@ pub struct Settings {
     pub value_bytes_max: usize,
     /// Largest body of `POST /v1/changes`, in bytes; base64 makes values a third longer.
     pub change_bytes_max: usize,
+    /// Most snapshots given away at once; each packs a whole state. Against many that slow the host down together.
+    pub snapshots_max: usize,
     /// Most watchers and long polls at once, over all listeners. Against every install waking a crowd.
     pub watchers_max: usize,
     /// Longest long poll, in ms; longer wishes are cut. Against waits no proxy on the way would keep up.
@@ -64,6 +66,7 @@ impl Default for Settings {
             uploads_max: 8,
             value_bytes_max: 64 << 20,
             change_bytes_max: 48 << 20,
+            snapshots_max: 2,
             watchers_max: 4096,
             wait_max_ms: 600_000,
             publish_wait_ms: 10_000,

@@ -49,6 +49,7 @@ pub struct Surface {
     pub settings: Settings,
     pub(crate) meter: Meter,
     pub(crate) uploads: Semaphore,
+    pub(crate) snapshots: Arc<Semaphore>,
     watchers: AtomicUsize,
     is_draining: AtomicBool,
 }
@@ -63,9 +64,9 @@ impl Surface {
         settings: Settings,
     ) -> Arc<Surface> {
         let uploads = Semaphore::new(settings.uploads_max.max(1));
+        let snapshots = Arc::new(Semaphore::new(settings.snapshots_max.max(1)));
         let (meter, watchers, is_draining) = (Meter::default(), AtomicUsize::new(0), AtomicBool::new(false));
-        let surface = Surface { hub, edges, metrics, identity, settings, meter, uploads, watchers, is_draining };
-        Arc::new(surface)
+        Arc::new(Surface { hub, edges, metrics, identity, settings, meter, uploads, snapshots, watchers, is_draining })
     }
 
     /// From now on `/readyz` says no, so that balancers look elsewhere; everything is served on. Call it

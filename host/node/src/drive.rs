@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use crate::hub::Hub;
 use crate::meter::Meter;
 use crate::ports::{Judge, Ports};
+use crate::rejoin::Rejoin;
 
 /// Changes judged in one go on one thread: long enough to pay for handing them over, short enough that
 /// both cores come to an end together.
@@ -62,6 +63,7 @@ impl Host {
         let (answers, inbox) = mpsc::unbounded_channel();
         let drive = Drive {
             node,
+            rejoin: Rejoin::new(&self.ports),
             ports: self.ports,
             hub: self.hub,
             meter: Meter::default(),
@@ -96,6 +98,7 @@ type Pulling = Pin<Box<dyn Future<Output = Event> + Send>>;
 
 struct Drive {
     node: Node,
+    rejoin: Rejoin,
     ports: Ports,
     hub: Arc<Hub>,
     meter: Meter,
@@ -200,6 +203,7 @@ impl Drive {
             }
             Effect::Report(standing) => self.report(standing),
             Effect::Restore { beyond } => self.restore(beyond),
+            Effect::Rejoin => self.rejoin.start(self.hub.view().state.clone(), self.answers.clone()),
         }
     }
 

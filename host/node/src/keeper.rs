@@ -139,7 +139,9 @@ impl Keeper {
         if !is_asked && !self.is_due(newest.as_ref(), &state) {
             return Ok(Looked::Fresh);
         }
-        if !state.held.is_empty() || !self.log.read(next(state.cursor), 1).await?.is_empty() {
+        // What this host has is not what the log leads to, then.
+        let is_apart = self.hub.standing().rift.is_some();
+        if is_apart || !state.held.is_empty() || !self.log.read(next(state.cursor), 1).await?.is_empty() {
             return Ok(Looked::Unfit);
         }
         let Some(lease) = self.leases.acquire(SNAPSHOT, self.settings.lease_ms).await? else {
@@ -243,7 +245,8 @@ impl Keeper {
 
     /// Appends a tick, if the log is still silent and no other host is at it.
     async fn tick_once(&self, cursor: Revision) -> Result<(), Lost> {
-        if !self.log.read(next(cursor), 1).await?.is_empty() {
+        let is_apart = self.hub.standing().rift.is_some();
+        if is_apart || !self.log.read(next(cursor), 1).await?.is_empty() {
             return Ok(());
         }
         // Not given back: it keeps all others from it until this tick has reached them.

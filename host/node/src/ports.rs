@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sluice_core::{
-    Batch, BlobRef, Digest, Entry, Fault, Lost, Place, PullError, Revision, Snapshot, Standing, State, Verdict,
+    Batch, BlobRef, Digest, Entry, Fault, Lost, Place, PullError, Revision, Snapshot, Standing, State, Step, Verdict,
 };
 
 /// A future that may run on any thread.
@@ -33,6 +33,8 @@ pub struct Ports {
     pub judge: Arc<dyn Judge>,
     /// The local disk.
     pub store: Arc<dyn Store>,
+    /// Who does what only one host should do.
+    pub leases: Arc<dyn Leases>,
 }
 
 /// The one ordered log of a space.
@@ -220,6 +222,28 @@ pub trait Store: Send + Sync {
     /// Makes a batch durable, all of it or nothing: state and cursor move together. Doing it again with
     /// the batch written last changes nothing. Blocks for as long as the disk takes.
     fn persist(&self, batch: &Batch) -> Result<(), Lost>;
+
+    /// Shows what was taken lately, oldest first, as far back as it is kept. A store that keeps nothing shows nothing.
+    /// Blocks for as long as the disk takes.
+    fn past(&self, see: &mut dyn FnMut(Past<'_>)) -> Result<(), Lost> {
+        let _ = see;
+        Ok(())
+    }
+}
+
+/// One thing of what a store still knows of its history.
+pub enum Past<'a> {
+    /// The history begins with this state; what was shown before is of another.
+    Begins(&'a State),
+    /// This step led from one state to another.
+    Took {
+        /// The state it came upon.
+        before: &'a State,
+        /// The step.
+        step: &'a Step,
+        /// What it led to.
+        after: &'a State,
+    },
 }
 
 /// Why an entry could not be appended.

@@ -31,6 +31,7 @@ fn rig(heard: Vec<Heard>) -> Rig {
         reports: Arc::<MemoryReports>::default(),
         judge: Arc::new(accept_all()),
         store: Arc::<MemoryStore>::default(),
+        leases: Arc::<sluice_node::memory::MemoryLeases>::default(),
     };
     let host = Host { settings: Settings::default(), state: State::default(), ports, hub: hub.clone() };
     let running = host.start(&tokio::runtime::Handle::current());

@@ -65,6 +65,7 @@ fn rig_on(log: Arc<MemoryLog>, state: State, judge: impl Judge + 'static) -> Rig
         reports: Arc::clone(&reports) as _,
         judge: Arc::new(judge),
         store: Arc::clone(&store) as _,
+        leases: Arc::<sluice_node::memory::MemoryLeases>::default(),
     };
     let host = Host { settings: Settings::default(), state, ports, hub: hub.clone() };
     let running = host.start(&tokio::runtime::Handle::current());

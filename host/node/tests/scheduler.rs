@@ -35,6 +35,7 @@ fn rig(hosts: usize, judge: &Arc<dyn Judge>) -> Rig {
             reports: Arc::<MemoryReports>::default(),
             judge: judge.clone(),
             store: Arc::<MemoryStore>::default(),
+            leases: leases.clone(),
         };
         let host = Host { settings: Settings::default(), state: State::default(), ports, hub: hub.clone() };
         running.push(host.start(&tokio::runtime::Handle::current()));

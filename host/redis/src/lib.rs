@@ -23,6 +23,7 @@ mod commands;
 mod durable;
 mod facts;
 mod history;
+mod hole;
 mod leases;
 mod log;
 mod names;
@@ -31,6 +32,7 @@ mod probe;
 mod reply;
 mod report;
 mod reporter;
+mod reseed;
 mod resp;
 mod restore;
 mod retention;
@@ -55,6 +57,7 @@ pub use history::{Archivist, Grown, Past};
 pub use names::{HostId, NameError, Space};
 pub use report::{API_VERSION, FindingReport, HeldReport, HostReport, REPORT_BYTES_MAX, RefusalReport, RemarkReport};
 pub use reporter::{Identity, REPORT_TTL_S, Reporter, Seen};
+pub use reseed::Remains;
 pub use settings::{Settings, SettingsError};
 pub use snapshots::Shelf;
 pub use stream::StreamFacts;
@@ -81,6 +84,7 @@ struct Inner {
     tail: Tail,
     commands: Commands,
     blobs: Commands,
+    count: hole::Count,
     settings: Settings,
 }
 
@@ -98,6 +102,7 @@ impl Redis {
             blobs: Commands::new(address.clone(), &settings, settings.blob_ms),
             address,
             names,
+            count: hole::Count::default(),
             settings,
         };
         Ok(Redis { inner: Arc::new(inner) })

@@ -8,6 +8,7 @@ use sluice_core::{Entry, Lost, Place, PullError, Revision};
 use sluice_node::ports::{Answer, AppendError, Log};
 
 use crate::Redis;
+use crate::hole;
 use crate::pace::Pace;
 use crate::probe;
 use crate::tail::Unpulled;
@@ -43,9 +44,8 @@ impl Log for Redis {
 impl Redis {
     async fn pull_behind(&self, place: Place) -> Result<Vec<Arc<Entry>>, PullError> {
         match self.inner.tail.pull(place).await {
-            Ok(entries) if place.index == Some(0) => {
-                let log = self.stream().await.map_err(PullError::Away)?;
-                probe::missing(log.as_ref()).map_or(Ok(entries), |apart| Err(PullError::Apart(apart)))
+            Ok(entries) if place.index.is_some_and(|index| index == 0 || self.inner.count.is_due()) => {
+                self.counted(place, entries).await
             }
             Ok(entries) => Ok(entries),
             Err(Unpulled::Away(lost)) => Err(PullError::Away(lost)),
@@ -65,6 +65,27 @@ impl Redis {
                 }
             }
         }
+    }
+
+    /// Holds what was answered, and what was taken before, against the number of entries the log ever had.
+    async fn counted(&self, place: Place, entries: Vec<Arc<Entry>>) -> Result<Vec<Arc<Entry>>, PullError> {
+        let log = match self.stream().await {
+            Ok(log) => log,
+            // A host that has something is told the next time.
+            Err(_) if place.index != Some(0) => return Ok(entries),
+            Err(lost) => return Err(PullError::Away(lost)),
+        };
+        if place.index == Some(0)
+            && let Some(apart) = probe::missing(log.as_ref())
+        {
+            return Err(PullError::Apart(apart));
+        }
+        let revision = entries.last().map_or(place.revision, |entry| entry.revision);
+        let index = place.index.map(|index| index + entries.len() as u64);
+        let reached = Place { revision, index, entry: None };
+        let missed = log.and_then(|log| hole::missed(&reached, &log, &self.inner.names.log));
+        self.inner.count.looked(missed.is_none());
+        missed.map_or(Ok(entries), |apart| Err(PullError::Apart(apart)))
     }
 
     pub(crate) fn append_command(&self, fields: &[(Bytes, Bytes)]) -> Cmd {

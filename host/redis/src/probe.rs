@@ -42,8 +42,20 @@ pub(crate) fn rift(place: &Place, odd: &Odd, log: Option<&StreamFacts>) -> Optio
         return None;
     }
     let Some(log) = log.filter(|log| log.length > 0) else {
-        let why = format!("the log is gone or empty, this host has it up to {at}: restore it, from a backup or a host");
-        return apart(Rift::Reset, why);
+        // Made behind a snapshot, or trimmed to its end: what this host has not seen is in that snapshot.
+        let ahead = log.filter(|log| log.last > at && log.added > place.index);
+        return match ahead.zip(place.index) {
+            Some((log, _)) => apart(
+                Rift::Trimmed,
+                format!("the log is empty up to {}, this host has it up to {at}: a snapshot must lead on", log.last),
+            ),
+            None => {
+                let why = format!(
+                    "the log is gone or empty, this host has it up to {at}: refill it with sluice reseed, or from a backup"
+                );
+                apart(Rift::Reset, why)
+            }
+        };
     };
     let gone = log.added.map(|added| added.saturating_sub(log.length));
     match (odd, log.first) {
@@ -57,7 +69,8 @@ pub(crate) fn rift(place: &Place, odd: &Odd, log: Option<&StreamFacts>) -> Optio
         (Odd::Absent, Some(first)) if first > at => match (gone, place.index) {
             (Some(gone), Some(index)) if gone < index => {
                 let why = format!(
-                    "the log begins at {first} as if {gone} entries came before, this host has {index}: another log began"
+                    "the log begins at {first} as if {gone} entries came before, this host has {index}: another log began; \
+                     sluice reseed puts what hosts have before it"
                 );
                 apart(Rift::Reset, why)
             }
@@ -108,7 +121,9 @@ mod tests {
     }
 
     fn log(first: u64, last: u64, length: u64, added: Option<u64>) -> StreamFacts {
-        StreamFacts { length, last: revision(last), first: (length > 0).then(|| revision(first)), added }
+        let (first, newest) = (revision(first), revision(last));
+        let [first, newest] = [first, newest].map(|end| (length > 0).then_some(end));
+        StreamFacts { length, last: revision(last), first, newest, added }
     }
 
     #[test]
@@ -126,9 +141,11 @@ mod tests {
         assert_eq!(rift(Odd::Nothing, None), Some(Rift::Reset));
         assert_eq!(
             rift(Odd::Nothing, Some(log(0, 60, 0, Some(6)))),
-            Some(Rift::Reset),
-            "emptied of more than this host has"
+            Some(Rift::Trimmed),
+            "emptied of more than this host has, or made behind a snapshot"
         );
+        assert_eq!(rift(Odd::Nothing, Some(log(0, 40, 0, Some(4)))), Some(Rift::Reset), "emptied of less");
+        assert_eq!(rift(Odd::Nothing, Some(log(0, 60, 0, None))), Some(Rift::Reset), "emptied, and nobody counted");
         assert_eq!(rift(Odd::Nothing, Some(log(0, 50, 0, None))), Some(Rift::Reset), "emptied, and nobody counted");
         assert_eq!(
             rift(Odd::Nothing, Some(log(0, 50, 0, Some(5)))),

@@ -16,6 +16,8 @@ pub struct StreamFacts {
     pub last: Revision,
     /// The oldest entry it still holds; none when it holds none.
     pub first: Option<Revision>,
+    /// The newest; it can be older than `last`, when that was deleted.
+    pub newest: Option<Revision>,
     /// How many entries were ever added. Servers older than Redis 7 do not say; after a failover it can be
     /// too low: a hint, not a proof.
     pub added: Option<u64>,
@@ -66,14 +68,15 @@ fn read(answer: &Value) -> Option<StreamFacts> {
         Some(Value::Int(number)) => u64::try_from(*number).ok(),
         Some(_) | None => None,
     };
-    let first = match fact("first-entry") {
+    let end = |wanted: &str| match fact(wanted) {
         Some(Value::Array(record)) => record.first().and_then(revision),
         Some(_) | None => None,
     };
     Some(StreamFacts {
         length: number("length")?,
         last: revision(fact("last-generated-id")?)?,
-        first,
+        first: end("first-entry"),
+        newest: end("last-entry"),
         added: number("entries-added"),
     })
 }

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Server, fields, wait_for};
-use sluice_core::{Apart, Place, PullError, Rift, State, Verdict, fold};
+use sluice_core::{Apart, Place, PullError, Revision, Rift, State, Verdict, fold};
 use sluice_node::ports::Log;
 use sluice_redis::Redis;
 
@@ -179,4 +179,60 @@ async fn a_huge_answer_is_held_against_the_log_too() {
     assert!((3..21).contains(&host.state.index), "cut short: {}", host.state.index);
     server.say(&["XDEL", LOG, &place.revision.to_string()]).await;
     assert!(matches!(host.redis.pull(place).await, Err(PullError::Apart(_))));
+}
+
+#[tokio::test]
+async fn an_entry_deleted_from_the_middle_is_missed_by_nobody_who_has_not_read_it() {
+    let server = Server::start(&[]).await;
+    let mut host = Follower::of(&server, 3).await;
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        ids.push(host.redis.append(fields(&[(&format!("put:late/{n}"), "1")])).await.unwrap().to_string());
+    }
+    server.say(&["XDEL", LOG, &ids[1]]).await;
+    let before = host.state.place();
+    host.redis = server.redis();
+    assert_eq!(host.rift().await, Rift::Hole, "and nothing behind it was taken");
+    assert_eq!(host.state.place(), before);
+    assert_eq!(host.rift().await, Rift::Hole, "it is told as long as it is so");
+    // Somebody says that it was meant.
+    server.say(&["XSETID", LOG, &ids[2], "ENTRIESADDED", "5"]).await;
+    assert_eq!(host.pull().await, Ok(()));
+    assert_eq!(host.state.index, 5);
+
+    // The newest, before anybody read it.
+    let last = host.redis.append(fields(&[("put:last", "1")])).await.unwrap().to_string();
+    server.say(&["XDEL", LOG, &last]).await;
+    host.redis = server.redis();
+    assert_eq!(host.rift().await, Rift::Hole);
+}
+
+#[tokio::test]
+async fn a_log_that_counts_otherwise_for_good_reasons_has_no_hole() {
+    let server = Server::start(&[]).await;
+    let mut host = Follower::of(&server, 3).await;
+    let ids: Vec<String> =
+        host.redis.read(Revision::ZERO, 9).await.unwrap().iter().map(|entry| entry.revision.to_string()).collect();
+    // Read before it was deleted.
+    server.say(&["XDEL", LOG, &ids[1]]).await;
+    host.redis = server.redis();
+    assert_eq!(host.pull().await, Ok(()));
+    // Moved as a whole to another server, as a backup is.
+    let dump: Vec<u8> = redis::from_redis_value(server.say(&["DUMP", LOG]).await).unwrap();
+    let other = Server::start(&[]).await;
+    other.restore(LOG, &dump).await;
+    host.redis = other.redis();
+    assert_eq!(host.pull().await, Ok(()));
+    host.redis.append(fields(&[("put:b", "1")])).await.unwrap();
+    assert_eq!(host.pull().await, Ok(()));
+    assert_eq!(host.state.index, 4);
+    // Trimmed behind the host, and gone on.
+    other.say(&["XTRIM", LOG, "MAXLEN", "=", "1"]).await;
+    host.redis = other.redis();
+    assert_eq!(host.pull().await, Ok(()));
+    // A server that does not know how many there were before.
+    let last = host.at();
+    other.say(&["XSETID", LOG, &last, "ENTRIESADDED", "1"]).await;
+    host.redis = other.redis();
+    assert_eq!(host.pull().await, Ok(()));
 }

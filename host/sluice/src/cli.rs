@@ -3,8 +3,9 @@
 mod author;
 mod limits;
 mod publish;
-mod schedule;
+mod reseed;
 mod rollback;
+mod schedule;
 mod snapshot;
 
 use std::path::PathBuf;
@@ -19,8 +20,9 @@ pub use author::{
 };
 pub use limits::LimitArgs;
 pub use publish::{PublishArgs, Share, Time};
-pub use schedule::{Cancel, ScheduleVerb};
+pub use reseed::Reseed;
 pub use rollback::Rollback;
+pub use schedule::{Cancel, ScheduleVerb};
 pub use snapshot::{Restore, SnapshotVerb};
 
 /// Delivers configuration to edge hosts; validators judge every change on every host before it is applied.
@@ -131,6 +133,10 @@ pub enum Verb {
     /// Whole states: write, save, restore, verify, ls
     #[command(subcommand)]
     Snapshot(SnapshotVerb),
+    /// What a failover lost, and what became of it when hosts brought it back
+    Rifts,
+    /// Refill an emptied Redis from the host that is furthest
+    Reseed(Reseed),
     /// Look for what is wrong with Redis, the disk and this machine
     Doctor(Doctor),
     /// What a host starts for each component it compiles: an order on stdin, code on stdout

@@ -15,8 +15,10 @@ mod host;
 mod hosts;
 mod ls;
 mod put;
-mod schedule;
+mod reseed;
+mod rifts;
 mod rollback;
+mod schedule;
 mod show;
 mod snapshot;
 mod status;
@@ -52,6 +54,8 @@ pub fn run(cli: Cli) -> Result<Ended> {
         Verb::Rollback(args) => rollback::run(&context, &args),
         Verb::Validator(verb) => validator::run(&context, &verb),
         Verb::Snapshot(verb) => snapshot::run(&context, &verb),
+        Verb::Rifts => rifts::run(&context),
+        Verb::Reseed(args) => reseed::run(&context, &args),
         Verb::Doctor(args) => doctor::run(&context, &args),
         Verb::Compile => compile::run(),
         Verb::Completions { shell } => completions::run(shell),

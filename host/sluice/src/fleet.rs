@@ -152,7 +152,7 @@ mod tests {
 
     fn fleet(hosts: Vec<Seen>) -> Fleet {
         let last = Revision { ms: 5, seq: 0 };
-        let log = StreamFacts { length: 4, last, first: None, added: Some(4) };
+        let log = StreamFacts { length: 4, last, first: None, newest: None, added: Some(4) };
         Fleet { hosts, log: Some(log), server: None, now_ms: 3_500 }
     }
 

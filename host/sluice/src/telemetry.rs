@@ -51,6 +51,7 @@ fn describe() {
     describe_gauge!("sluice_snapshot_age_seconds", "age of the newest snapshot, as of this host's last look");
     describe_gauge!("sluice_snapshot_bytes", "bytes the newest snapshot takes");
     describe_gauge!("sluice_history_bytes", "bytes the history behind the log takes, as this host last wrote it");
+    describe_counter!("sluice_lost_entries_total", "entries that a failover lost and hosts brought back");
     describe_counter!("sluice_snapshot_chunks_total", "parts of snapshots written or reused by this host");
     describe_histogram!("sluice_propagation_seconds", "from an entry's log time to its being served");
     describe_histogram!("sluice_fold_seconds", "time one event took in the state machine");

@@ -2,6 +2,7 @@
 
 mod fleet;
 mod listing;
+mod whole;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,8 @@ use crate::exit::{away, usage};
 use crate::settings;
 use crate::space::Context;
 
+pub use whole::Download;
+
 /// Largest answer read whole, in bytes: the largest value, with room for the largest page. A host that
 /// sends more is none, and must not fill this machine's memory.
 const ANSWER_BYTES_MAX: usize = 128 << 20;
@@ -34,10 +37,16 @@ pub struct Through {
 impl Through {
     /// The host of `--host`, if it was given.
     pub fn of(context: &Context) -> Result<Option<Through>> {
-        let client = || Client::builder(TokioExecutor::new()).build(HttpConnector::new());
-        let base = context.reach.host.as_deref().map(base).transpose()?;
-        let token_file = context.reach.publish_token_file.clone();
-        Ok(base.map(|base| Through { base, client: client(), token_file }))
+        context.reach.host.as_deref().map(|host| Through::to(context, host)).transpose()
+    }
+
+    /// The host at an address.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn to(context: &Context, address: &str) -> Result<Through> {
+        let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+        Ok(Through { base: base(address)?, client, token_file: context.reach.publish_token_file.clone() })
     }
 
     /// Asks for a path with its query and answers with the head of what came.
@@ -61,10 +70,7 @@ impl Through {
     pub async fn publish(&self, path: &str, change: &Value, wait_s: u64) -> Result<Value> {
         let mut request = Request::post(self.uri(path)?).header(CONTENT_TYPE, "application/json");
         request = request.header("prefer", format!("wait={wait_s}"));
-        if let Some(file) = &self.token_file {
-            let bearer = format!("Bearer {}", settings::publish_token(file)?);
-            let mut bearer: HeaderValue = bearer.parse().map_err(|_| usage("the token has bytes no header takes"))?;
-            bearer.set_sensitive(true);
+        if let Some(bearer) = self.bearer()? {
             request = request.header(AUTHORIZATION, bearer);
         }
         let body = Full::from(change.to_string());
@@ -79,6 +85,15 @@ impl Through {
             }
             false => Err(refusal(status, &text)),
         }
+    }
+
+    /// What `--publish-token-file` says, as a header.
+    fn bearer(&self) -> Result<Option<HeaderValue>> {
+        let Some(file) = &self.token_file else { return Ok(None) };
+        let bearer = format!("Bearer {}", settings::publish_token(file)?);
+        let mut bearer: HeaderValue = bearer.parse().map_err(|_| usage("the token has bytes no header takes"))?;
+        bearer.set_sensitive(true);
+        Ok(Some(bearer))
     }
 
     /// Where it is.

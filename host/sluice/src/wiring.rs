@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use metrics_exporter_prometheus::PrometheusHandle;
-use sluice_disk::{Claim, Faults, Files, OpenReport};
+use sluice_disk::{Claim, Faults, Files, Larder, OpenReport};
 use sluice_http::{Bearer, Drained, Serves, Surface};
 use sluice_judge::{Bounds, Child, Compiler, Library, Validators};
 use sluice_node::{Blobs, Hub, Judge, Keeper, Log, Reports, Scheduler, Snapshots};
@@ -34,6 +34,7 @@ pub struct Wired {
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<Drained>>,
     keepers: Vec<JoinHandle<()>>,
+    stocking: JoinHandle<()>,
 }
 
 /// Opens the store, binds the listeners, and starts: what was stored is served before the log answers.
@@ -49,15 +50,18 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
     let bounds = redis_settings(&settings.redis, &settings.space)?;
     let bounds = sluice_redis::Settings { durable: settings.durable, ..bounds };
     let redis = Arc::new(Redis::new(bounds).map_err(usage)?);
-    let judge: Arc<dyn Judge> = Arc::new(hosts_judge(settings, redis.clone())?);
+    let larder = Arc::new(Larder::new(&settings.data, redis.clone()));
+    let judge: Arc<dyn Judge> = Arc::new(hosts_judge(settings, larder.clone())?);
     let edges = Edges {
         redis: redis.clone(),
+        larder: larder.clone(),
         snapshots: Arc::new(redis.shelf(&settings.id)),
         reports: Arc::new(redis.reporter(identity(settings, address)?)),
         judge,
     };
     let hub = Arc::new(Hub::new(found.state().clone()));
     found.show(&hub);
+    let stocking = stocking(larder, hub.clone());
     let keeper = keeper(settings, hub.clone(), &edges);
     let scheduler = Scheduler { log: redis.clone(), blobs: redis.clone(), leases: redis.clone(), hub: hub.clone() };
     let surface = surface(settings, hub.clone(), &edges, metrics);
@@ -74,13 +78,14 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
     faults.crash.map(|key| tokio::spawn(faults::crash(hub, key)));
     let keepers = [Some(scheduler.start(stopped.clone())), keeper.map(|keeper| keeper.start(stopped))];
     let keepers = keepers.into_iter().flatten().collect();
-    Ok(Wired { address, redis, surface, running, halt, stop, listeners, keepers })
+    Ok(Wired { address, redis, surface, running, halt, stop, listeners, keepers, stocking })
 }
 
 /// The edges that need no store.
 #[derive(Clone)]
 struct Edges {
     redis: Arc<Redis>,
+    larder: Arc<Larder>,
     snapshots: Arc<dyn Snapshots>,
     reports: Arc<dyn Reports>,
     judge: Arc<dyn Judge>,
@@ -90,6 +95,7 @@ impl Wired {
     /// Says no to balancers, ends open streams, finishes what is on its way to the disk.
     pub async fn drain(self) {
         self.surface.drain();
+        self.stocking.abort();
         self.stop.send_replace(true);
         for keeper in self.keepers {
             if keeper.await.is_err() {
@@ -160,6 +166,11 @@ fn identity(settings: &Settings, address: std::net::SocketAddr) -> Result<Identi
     })
 }
 
+/// Gets the components that the space announces, so that this host can give away all it has.
+fn stocking(larder: Arc<Larder>, hub: Arc<Hub>) -> JoinHandle<()> {
+    tokio::spawn(async move { larder.keep(&hub).await })
+}
+
 /// Snapshots, trimming and ticks, unless they are left to other hosts.
 fn keeper(host: &Settings, hub: Arc<Hub>, edges: &Edges) -> Option<Keeper> {
     let settings = host.keeper.clone()?;
@@ -177,8 +188,8 @@ fn surface(settings: &Settings, hub: Arc<Hub>, edges: &Edges, metrics: Prometheu
     };
     let bearer = settings.publish_token.as_deref().map(|token| Bearer::new(token.as_bytes()));
     let bounds = sluice_http::Settings { bearer, ..sluice_http::Settings::default() };
-    let (redis, judge) = (edges.redis.clone(), edges.judge.clone());
-    let edges = sluice_http::Edges { log: redis.clone(), blobs: redis.clone(), judge, hosts: redis };
+    let (redis, larder, judge) = (edges.redis.clone(), edges.larder.clone(), edges.judge.clone());
+    let edges = sluice_http::Edges { log: redis.clone(), blobs: larder, judge, hosts: redis };
     Surface::new(hub, edges, Some(metrics), identity, bounds)
 }
 

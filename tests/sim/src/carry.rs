@@ -35,6 +35,8 @@ impl World {
             Effect::Install(batch) => self.install(host, &batch)?,
             Effect::Report(_) => self.answer(host, Event::Reported),
             Effect::Restore { beyond } => self.restore(host, beyond),
+            // No log here loses its end; the answer is one of a host that could not.
+            Effect::Rejoin => self.answer(host, Event::Restored(Err(away()))),
         }
         Ok(())
     }

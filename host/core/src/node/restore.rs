@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::effect::{Batch, Effect, Lost, Millis, Rift, Snapshot};
+use crate::effect::{Batch, Effect, Lost, Millis, Place, Rift, Snapshot};
 use crate::node::Node;
 use crate::node::waiter::Waiter;
 use crate::state::State;
@@ -17,6 +17,8 @@ pub struct Restoring {
     waiter: Waiter,
     /// Loaded; it takes its place when what was folded before is on disk.
     coming: Option<State>,
+    /// Why the last try came to nothing.
+    why: Option<Lost>,
 }
 
 /// Why a snapshot is wanted.
@@ -28,28 +30,39 @@ enum Want {
     Begin,
     /// The log lacks what comes next.
     GoOn,
+    /// The log has lost what this host has.
+    Rejoin,
 }
 
 impl Restoring {
     /// What a host wants that starts from this state.
     pub fn of(state: &State) -> Restoring {
         let want = if state.index == 0 { Want::Begin } else { Want::Nothing };
-        Restoring { want, waiter: Waiter::default(), coming: None }
+        Restoring { want, waiter: Waiter::default(), coming: None, why: None }
     }
 
     /// The log turned out to be in order, or not.
     pub fn turn(&mut self, rift: Option<Rift>) {
         self.want = match rift {
-            Some(Rift::Trimmed) => Want::GoOn,
-            // Another history, or none: a snapshot of it would be another one too.
-            Some(Rift::Reset | Rift::Forked) | None => Want::Nothing,
+            Some(Rift::Trimmed | Rift::Hole) => Want::GoOn,
+            Some(Rift::Forked) => Want::Rejoin,
+            // None is there: where the next one comes from is for people to say.
+            Some(Rift::Reset) | None => Want::Nothing,
         };
-        (self.waiter, self.coming) = (Waiter::default(), None);
+        (self.waiter, self.coming, self.why) = (Waiter::default(), None, None);
     }
 
     /// Whether entries must wait for it.
     pub fn comes_first(&self) -> bool {
         self.want == Want::Begin || self.coming.is_some()
+    }
+
+    /// What is wrong with the log, and with the way on from there.
+    pub fn told(&self, lost: Lost) -> Lost {
+        match &self.why {
+            Some(Lost(why)) => Lost(format!("{}; {why}", lost.0)),
+            None => lost,
+        }
     }
 
     /// When it next wants to be looked at.
@@ -70,22 +83,34 @@ impl Node {
                 Ok(()) => self.restoring.coming = Some(snapshot.state),
                 Err(why) => {
                     self.restoring.waiter.rest(now + pause_ms);
-                    self.note_source(now, Some(Lost(why)));
+                    self.note_failed(now, Lost(why));
                 }
             },
             Ok(None) if self.restoring.want == Want::Begin => self.restoring.turn(None),
             Ok(None) => self.restoring.waiter.rest(now + pause_ms),
             Err(lost) => {
                 self.restoring.waiter.rest(now + pause_ms);
-                self.note_source(now, Some(lost));
+                self.note_failed(now, lost);
             }
         }
+    }
+
+    fn note_failed(&mut self, now: Millis, why: Lost) {
+        if self.restoring.why.replace(why.clone()).as_ref() != Some(&why) {
+            self.alarm(now);
+        }
+        // The next look at the log adds what is wrong with that.
+        self.note_source(now, Some(why));
     }
 
     /// Whether a snapshot may take the place of what this host has.
     fn fits(&self, coming: &State) -> Result<(), String> {
         let (at, have) = (coming.cursor, &self.state);
-        if coming.index <= have.index || at <= have.cursor {
+        // What fills a hole can end where this host does.
+        let is_old = if self.rift == Some(Rift::Hole) { at < have.cursor } else { at <= have.cursor };
+        // A log that was folded anew may count fewer entries: those that were lost and refused do not come back.
+        let is_short = self.restoring.want != Want::Rejoin && coming.index <= have.index;
+        if is_short || is_old {
             return Err(format!(
                 "the newest snapshot is of {at}, this host stands at {}: write a newer one",
                 have.cursor
@@ -107,7 +132,14 @@ impl Node {
             Some(state) => self.restoring.coming = Some(state),
             None if self.restoring.waiter.is_due(now) => {
                 self.restoring.waiter.open(now + self.settings.restore_wait_ms);
-                self.effects.push(Effect::Restore { beyond: self.newest() });
+                let newest = self.newest();
+                self.effects.push(match self.rift {
+                    Some(Rift::Forked) => Effect::Rejoin,
+                    Some(Rift::Hole) => {
+                        Effect::Restore { beyond: Place { revision: newest.revision.before(), ..newest } }
+                    }
+                    Some(Rift::Trimmed | Rift::Reset) | None => Effect::Restore { beyond: newest },
+                });
             }
             None => (),
         }

@@ -34,7 +34,11 @@ impl Node {
                     PullError::Apart(_) => self.settings.retry_max_ms,
                 };
                 self.pull.rest(now + pause_ms.min(most_ms));
-                self.note_source(now, Some(error.lost()));
+                let lost = match &error {
+                    PullError::Away(lost) => lost.clone(),
+                    PullError::Apart(_) => self.restoring.told(error.lost()),
+                };
+                self.note_source(now, Some(lost));
                 match error {
                     // Out of reach it is what it was when last seen.
                     PullError::Away(_) => (),

@@ -219,21 +219,59 @@ fn a_log_that_was_emptied_or_has_another_history_is_not_followed_and_no_snapshot
     check(
         &format!("{LOG}; {begin}; pulled 1: forked; source; restored 3; values"),
         expect![[r#"
+              pull 0
+              report 0, 0 held
+            > pulled 0: 1
+              judge 1 on 0
+              pull 1
+            > judged 1: accept
+              persist #1: 1 applied
+            > persisted 1: ok
+              install #1
+            > pulled 1: forked
+              rejoin
+            > source
+              Some(Forked) Some("forked")
+            > restored 3
+              persist #2: all of 3
+            > values
+              a = 1
+        "#]],
+    );
+}
+
+#[test]
+fn a_host_that_missed_an_entry_in_the_middle_goes_on_from_a_snapshot_of_one_that_did_not() {
+    let script = "pulled 0: 1 3; judged 1 3: accept; persisted 1: ok; values; pulled 3: hole; restored 3; persisted 2: ok; \
+                  values; pulled 3: 4";
+    check(
+        &format!("{LOG}; {script}"),
+        expect![[r#"
           pull 0
           report 0, 0 held
-        > pulled 0: 1
+        > pulled 0: 1 3
           judge 1 on 0
-          pull 1
-        > judged 1: accept
+          pull 3
+        > judged 1 3: accept
+          judge 3 on 1
           persist #1: 1 applied
         > persisted 1: ok
           install #1
-        > pulled 1: forked
-        > source
-          Some(Forked) Some("forked")
-        > restored 3
         > values
           a = 1
+        > pulled 3: hole
+          restore beyond 2
+        > restored 3
+          persist #2: all of 3
+        > persisted 2: ok
+          install #2
+          pull 3
+        > values
+          a = 2
+          b = 1
+        > pulled 3: 4
+          persist #3: 4 applied
+          pull 4
     "#]],
     );
 }

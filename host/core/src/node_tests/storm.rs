@@ -49,7 +49,7 @@ fn entry(ms: u64, kind: u16) -> Arc<Entry> {
 }
 
 fn rift(number: u8) -> Rift {
-    [Rift::Trimmed, Rift::Reset, Rift::Forked][usize::from(number) % 3]
+    [Rift::Trimmed, Rift::Reset, Rift::Forked, Rift::Hole][usize::from(number) % 4]
 }
 
 fn folded(log: &[Arc<Entry>]) -> State {

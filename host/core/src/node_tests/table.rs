@@ -172,6 +172,7 @@ impl Table {
             "trimmed" => apart(Rift::Trimmed),
             "reset" => apart(Rift::Reset),
             "forked" => apart(Rift::Forked),
+            "hole" => apart(Rift::Hole),
             "lost" => Err(PullError::Away(Lost("away".to_owned()))),
             "" => Ok(Vec::new()),
             names => Ok(names.split(' ').map(|name| self.log[&number(name)].clone()).collect()),
@@ -224,6 +225,7 @@ impl Table {
 fn shown(effect: &Effect) -> String {
     match effect {
         Effect::Pull { after } => format!("pull {}", after.revision.ms),
+        Effect::Rejoin => "rejoin".to_owned(),
         Effect::Restore { beyond } => format!("restore beyond {}", beyond.revision.ms),
         Effect::Fetch { blob } => format!("fetch {} bytes", blob.length),
         Effect::Judge(ask) => {

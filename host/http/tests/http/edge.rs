@@ -101,7 +101,9 @@ impl Edge {
         let hub = Arc::new(Hub::new(state.clone()));
         let (reports, store) = (Arc::new(MemoryReports::default()), Arc::new(MemoryStore::default()));
         let snapshots = Arc::<MemorySnapshots>::default();
-        let ports = Ports { log: log.clone(), blobs, snapshots, reports, judge: Arc::new(FnJudge(judge)), store };
+        let leases = Arc::<sluice_node::memory::MemoryLeases>::default();
+        let judge = Arc::new(FnJudge(judge));
+        let ports = Ports { log: log.clone(), blobs, snapshots, reports, judge, store, leases };
         let (host_sender, host_stop) = watch::channel(false);
         let host = Host { settings: sluice_core::Settings::default(), state, ports: ports.clone(), hub: hub.clone() };
         let running = tokio::spawn(host.run(host_stop));

@@ -34,6 +34,7 @@ async fn readers_of_a_host_are_served_whatever_its_validators_do() {
         reports: Arc::<MemoryReports>::default(),
         judge,
         store: Arc::<MemoryStore>::default(),
+        leases: Arc::<sluice_node::memory::MemoryLeases>::default(),
     };
     let state = served();
     let hub = Arc::new(Hub::new(state.clone()));

@@ -95,6 +95,13 @@ impl Server {
         redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await.unwrap()
     }
 
+    /// Puts back what `DUMP` gave.
+    pub async fn restore(&self, key: &str, dump: &[u8]) {
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        redis::cmd("RESTORE").arg(key).arg(0).arg(dump).query_async::<()>(&mut connection).await.unwrap();
+    }
+
     /// What `CLIENT LIST` shows of this crate's connections.
     pub async fn clients(&self) -> usize {
         let list: String = redis::from_redis_value(self.say(&["CLIENT", "LIST"]).await).unwrap();

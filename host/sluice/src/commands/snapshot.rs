@@ -18,12 +18,16 @@ use crate::cli::{Restore, SnapshotVerb};
 use crate::exit::{Ended, away, usage};
 use crate::output::Table;
 use crate::space::{Context, Space};
+use crate::through::Through;
 use crate::utc::utc;
 
 /// How long a command may hold the lease, in ms; who ends in the middle keeps hosts from writing no longer.
 const LEASE_MS: u64 = 120_000;
 
 pub fn run(context: &Context, verb: &SnapshotVerb) -> Result<Ended> {
+    if let (SnapshotVerb::Save { file }, Some(host)) = (verb, Through::of(context)?) {
+        return save_from(context, &host, file);
+    }
     let space = context.space()?;
     match verb {
         SnapshotVerb::Write => write(context, &space),
@@ -72,6 +76,22 @@ async fn archived(context: &Context, space: &Space, state: State, lease: &Lease)
 
 fn save(context: &Context, space: &Space, path: &Path) -> Result<Ended> {
     let manifest = context.run(file::save(context, space, path))?;
+    context.output.one("Snapshot", about(&manifest))?;
+    Ok(Ended::Yes)
+}
+
+/// The state a host serves, whatever the log has.
+fn save_from(context: &Context, host: &Through, path: &Path) -> Result<Ended> {
+    let (manifest, missing) = context.run(async {
+        let (archive, missing) = host.snapshot().await?;
+        let manifest = archive.manifest.clone();
+        let copied = tokio::task::block_in_place(|| file::copy(archive, path));
+        copied.with_context(|| format!("cannot write {}", path.display()))?;
+        Ok((manifest, missing))
+    })?;
+    if missing > 0 {
+        context.output.remark(format_args!("{missing} components or blobs are not in it: the host does not have them"));
+    }
     context.output.one("Snapshot", about(&manifest))?;
     Ok(Ended::Yes)
 }
@@ -150,13 +170,13 @@ fn damaged(path: &Path, error: &ArchiveError) -> anyhow::Error {
     anyhow!("{}: {error}", path.display())
 }
 
-async fn lease(space: &Space) -> Result<Lease> {
+pub async fn lease(space: &Space) -> Result<Lease> {
     let lease = space.redis.acquire(SNAPSHOT, LEASE_MS).await.map_err(|lost| away(lost.0))?;
     lease.ok_or_else(|| anyhow!("another host or command is writing a snapshot: try again in a moment"))
 }
 
 /// Gives the lease back, whatever came of it.
-async fn done(space: &Space, lease: &Lease, written: Result<Kept, WriteError>) -> Result<Kept> {
+pub async fn done(space: &Space, lease: &Lease, written: Result<Kept, WriteError>) -> Result<Kept> {
     drop(space.redis.release(lease).await);
     written.map_err(|error| match error {
         WriteError::Away(lost) => away(lost.0),

@@ -3,7 +3,7 @@
 use crate::{Fault, Tree};
 
 const EDGE: &[&str] = &["sluice-core", "sluice-node"];
-/// What an edge may use that keeps states as bytes.
+/// What an edge may use that keeps states as bytes, or gives them away.
 const KEEPER: &[&str] = &["sluice-core", "sluice-node", "sluice-pack"];
 const GUEST: &[&str] = &["sluice-guest"];
 /// What a validator that looks into documents may use.
@@ -17,7 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sluice-redis", KEEPER),
     ("sluice-judge", EDGE),
     ("sluice-disk", KEEPER),
-    ("sluice-http", EDGE),
+    ("sluice-http", KEEPER),
     (
         "sluice",
         &[

@@ -134,3 +134,35 @@ fn a_host_started_before_everything_else_finds_it_all_later() -> Result<()> {
     assert_eq!(host.get("/readyz")?.0, 200);
     Ok(())
 }
+
+#[test]
+fn a_failover_that_loses_the_end_of_the_log_loses_no_change() -> Result<()> {
+    let (mut sentinels, sluice, folder, host) = started()?;
+    host.reaches(&put(&sluice, "before"));
+    // From here on the replica gets nothing.
+    sentinels.servers[1].cli(&["REPLICAOF", "NO", "ONE"])?;
+    let xadd = |server: &Server, fields: &[&str]| server.cli(&[&["XADD", "sluice:{shop}:log", "*"], fields].concat());
+    xadd(&sentinels.servers[0], &["put:k", "lost"])?;
+    let lost = xadd(&sentinels.servers[0], &["put:other", "lost"])?;
+    host.reaches(&lost);
+    xadd(&sentinels.servers[1], &["put:k", "theirs"])?;
+    let port = sentinels.servers[1].port().to_string();
+    for sentinel in &sentinels.sentinels {
+        sentinel.cli(&["SENTINEL", "REMOVE", NAME])?;
+        sentinel.cli(&["SENTINEL", "MONITOR", NAME, "127.0.0.1", &port, "2"])?;
+    }
+    sentinels.servers[0].kill()?;
+    wait_for("the host to follow the log that is left", || {
+        assert!(host.value("k").is_ok_and(|value| value.is_some()), "it never goes empty");
+        let is_there =
+            host.status().ok()?["source"]["state"] == "ok" && host.value("k").ok()? == Some(b"theirs".to_vec());
+        is_there.then_some(())
+    });
+    assert_eq!(host.value("other")?, Some(b"lost".to_vec()), "nobody else changed it, so it stands");
+    let other = Host::start(&sluice, "edge-2", folder.path().join("edge-2"), &[])?;
+    let next = xadd(&sentinels.servers[1], &["put:k", "next"])?;
+    assert_eq!(host.reaches(&next)["root"], other.reaches(&next)["root"]);
+    let told = sluice.run(&["rifts"])?;
+    assert!(told.code == 1 && told.stdout.contains("conflict") && told.stdout.contains("applied"), "{told:?}");
+    Ok(())
+}

@@ -27,6 +27,7 @@ mod put;
 mod races;
 mod reading;
 mod recordings;
+mod reseed;
 mod rifts;
 mod schedules;
 mod servers;

@@ -239,7 +239,8 @@ mod tests {
 
     #[test]
     fn a_log_that_was_cut_is_told() {
-        let stream = |length, added| StreamFacts { length, last: Revision { ms: 0, seq: 0 }, first: None, added };
+        let last = Revision { ms: 0, seq: 0 };
+        let stream = |length, added| StreamFacts { length, last, first: None, newest: None, added };
         assert_eq!(log(None).grade, Ok);
         assert_eq!((log(Some(&stream(3, Some(3)))).grade, log(Some(&stream(3, Some(5)))).grade), (Ok, Warn));
     }

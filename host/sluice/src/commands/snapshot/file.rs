@@ -9,10 +9,11 @@ use anyhow::{Context as _, Result};
 use sluice_core::key::COMPONENTS;
 use sluice_core::{BlobRef, Digest, State};
 use sluice_pack::history::{Event, Former, Index, Value, What};
-use sluice_pack::{Chunk, Manifest, Packing, begin_archive, end_archive};
+use sluice_pack::{Chunk, Manifest, Packing, Stored, begin_archive, end_archive};
 
 use crate::exit::away;
 use crate::space::{Context, Space};
+use crate::through::Download;
 
 /// A file that is being written, with the blobs that are in it already.
 struct Draft {
@@ -42,6 +43,21 @@ pub async fn save(context: &Context, space: &Space, path: &Path) -> Result<Manif
     }
     draft.finish(&manifest, history).and_then(|()| fs::rename(&part, path)).with_context(cannot)?;
     Ok(manifest)
+}
+
+/// Writes what was downloaded, each part of it checked, as a file that appears whole or not at all.
+pub fn copy(mut archive: Download, path: &Path) -> Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let mut file = BufWriter::new(File::create(&part)?);
+    begin_archive(&mut file)?;
+    while let Some(Stored::Chunk(_, bytes) | Stored::Blob(_, bytes)) = archive.next_stored()? {
+        file.write_all(&bytes)?;
+    }
+    end_archive(&mut file, &archive.manifest, &archive.blobs, archive.history)?;
+    file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+    fs::rename(&part, path)?;
+    Ok(())
 }
 
 /// The index first, so that who reads the file knows what follows; then its parts, then values that stand in blobs.

@@ -1,0 +1,146 @@
+//! A Redis that lost everything, refilled from the hosts that still serve it.
+
+use anyhow::{Context, Result};
+use rustix::process::Signal;
+use serde_json::Value;
+use sluice_live::{Fleet, Host, wait_for};
+
+const LOG: &str = "sluice:{shop}:log";
+
+/// Some keys, tokens, a refusal, and a validator whose component every host has at hand.
+fn filled(fleet: &Fleet) -> Result<String> {
+    for n in 0..40 {
+        fleet.xadd(&[&format!("put:k/{n}"), &"v".repeat(2_000), "token", &format!("token {n}")])?;
+    }
+    fleet.xadd(&["put:large", &"x".repeat(100_000)])?;
+    let settings = r#"{"/max": [1, 100]}"#;
+    fleet.sluice.ok(&["validator", "bind", "limits", "bounds", "--keys", "app/**", "--settings", settings])?;
+    let bad = fleet.xadd(&["put:app/a.json", r#"{"max": 900}"#])?;
+    assert!(fleet.verdict(&bad)?.starts_with("rejected"));
+    let component = blake3::hash(sluice_artifacts::BOUNDS).to_hex().to_string();
+    for host in &fleet.hosts {
+        let kept = host.data.join("components").join(&component);
+        wait_for("each host to keep the component", || kept.exists().then_some(()));
+    }
+    Ok(bad)
+}
+
+/// Waits until a host says that its log is odd in this way.
+#[track_caller]
+fn says(host: &Host, rift: &str) {
+    wait_for(&format!("{} to say {rift}", host.id), || (host.status().ok()?["source"]["state"] == rift).then_some(()));
+}
+
+/// Waits until all hosts have reported to the Redis there is now.
+fn reported(fleet: &Fleet) {
+    wait_for("all hosts to report", || {
+        let known = fleet.server.cli(&["ZCARD", "sluice:{shop}:hosts"]).ok()?;
+        (known == fleet.hosts.len().to_string()).then_some(())
+    });
+}
+
+#[test]
+fn an_emptied_redis_is_refilled_from_the_host_that_is_furthest() -> Result<()> {
+    let mut fleet = Fleet::gathered(3)?;
+    let bad = filled(&fleet)?;
+    // One host is behind when it happens.
+    fleet.hosts[2].process().signal(Signal::STOP)?;
+    let last = fleet.xadd(&["put:k/1", "seen by two"])?;
+    let before = fleet.hosts[0].reaches(&last);
+    fleet.hosts[1].reaches(&last);
+    fleet.server.cli(&["FLUSHALL"])?;
+    fleet.hosts[2].process().signal(Signal::CONT)?;
+    fleet.hosts.iter().for_each(|host| says(host, "reset"));
+    reported(&fleet);
+    // Publishers go on as if nothing had happened.
+    let late = fleet.xadd(&["put:late", "1"])?;
+
+    let asked = fleet.sluice.run(&["reseed", "-o", "json"])?;
+    assert!(asked.code == 2 && asked.stderr.contains("give --yes"), "{asked:?}");
+    let shown: Value = serde_json::from_str(&asked.stdout)?;
+    let chosen = shown["items"].as_array().context("items")?.iter().filter(|host| host["chosen"] == "yes");
+    let chosen: Vec<&Value> = chosen.collect();
+    assert!(chosen.len() == 1 && chosen[0]["revision"] == last.as_str(), "{shown}");
+    assert_eq!(fleet.entries()?, 1, "nothing was changed");
+
+    let done = fleet.sluice.run(&["reseed", "--yes"])?;
+    assert!(done.code == 0 && done.stderr.contains("3 hosts, converged"), "{done:?}");
+    let after = fleet.converge(&late);
+    assert_eq!(after["index"].as_u64(), before["index"].as_u64().map(|index| index + 1));
+    assert_eq!(fleet.value("k/1", &late)?, Some(b"seen by two".to_vec()));
+    assert_eq!(fleet.value("late", &late)?, Some(b"1".to_vec()));
+
+    // Tokens, refusals and validators are as before, also for a host that had nothing of it.
+    fleet.hosts.push(fleet.host("edge-4", &[])?);
+    let again = fleet.xadd(&["put:k/1", "again", "token", "token 3"])?;
+    assert!(fleet.verdict(&again)?.starts_with("duplicate"));
+    let bad_again = fleet.xadd(&["put:app/a.json", r#"{"max": 901}"#])?;
+    assert!(fleet.verdict(&bad_again)?.starts_with("rejected: limits"));
+    assert!(fleet.hosts[3].verdict(&bad)?.starts_with("rejected: limits"), "an old refusal is remembered");
+    let good = fleet.xadd(&["put:app/a.json", r#"{"max": 90}"#])?;
+    fleet.converge(&good);
+    let component = blake3::hash(sluice_artifacts::BOUNDS).to_hex().to_string();
+    let file = fleet.file("component.wasm", "")?;
+    fleet.sluice.ok(&["validator", "pull", &component, &file])?;
+    assert!(std::fs::read(file)? == sluice_artifacts::BOUNDS);
+
+    let twice = fleet.sluice.run(&["reseed", "--yes"])?;
+    assert_eq!(twice.code, 0, "done twice it changes nothing: {twice:?}");
+    assert_eq!(fleet.converge(&good)["root"], fleet.hosts[0].status()?["root"]);
+    Ok(())
+}
+
+#[test]
+fn a_log_that_is_none_of_ours_is_set_aside_only_when_told() -> Result<()> {
+    let fleet = Fleet::gathered(2)?;
+    for n in 0..5 {
+        fleet.xadd(&[&format!("put:k/{n}"), "1"])?;
+    }
+    let last = fleet.xadd(&["put:k/0", "2"])?;
+    let before = fleet.converge(&last);
+    let refused = fleet.sluice.run(&["reseed", "--yes"])?;
+    assert!(refused.code == 0 && refused.stderr.contains("nothing is to be done"), "{refused:?}");
+    assert_eq!(fleet.entries()?, 6, "a log in order is left alone");
+    fleet.server.cli(&["FLUSHALL"])?;
+    fleet.server.cli(&["XADD", LOG, "5-0", "put:odd", "1"])?;
+    reported(&fleet);
+    let refused = fleet.sluice.run(&["reseed", "--yes"])?;
+    assert!(refused.code == 2 && refused.stderr.contains("from 5-0 to 5-0"), "{refused:?}");
+    let urls: Vec<String> = fleet.hosts.iter().map(|host| host.url("")).collect();
+    let done = fleet.sluice.run(&["reseed", "--yes", "--force", "--from", &urls[0], "--from", &urls[1]])?;
+    assert_eq!(done.code, 0, "{done:?}");
+    let next = fleet.xadd(&["put:k/1", "2"])?;
+    let after = fleet.converge(&next);
+    assert_eq!(after["index"].as_u64(), before["index"].as_u64().map(|index| index + 1));
+    assert_eq!(fleet.value("odd", &next)?, None);
+    let aside = fleet.server.cli(&["KEYS", "sluice:{shop}:log:aside:*"])?;
+    assert_eq!(fleet.server.cli(&["XLEN", aside.trim()])?, "1", "nothing of it is lost");
+    Ok(())
+}
+
+#[test]
+fn a_host_gives_its_snapshot_to_those_who_have_the_token() -> Result<()> {
+    let mut fleet = Fleet::gathered(1)?;
+    let last = fleet.xadd(&["put:a", "1"])?;
+    fleet.converge(&last);
+    let open = fleet.hosts[0].ask("GET", "/v1/snapshot", &[], &[])?;
+    assert_eq!((open.code, open.header("sluice-revision")), (200, last.as_str()));
+    let file = fleet.file("state.sluice", &open.body)?;
+    let verified = fleet.sluice.json(&["snapshot", "verify", &file])?;
+    assert_eq!((&verified["revision"], &verified["keys"]), (&last.as_str().into(), &1.into()));
+
+    let token = fleet.file("token", "a secret of some length\n")?;
+    let settings = fleet.file("sluice.toml", format!("publish_token_file = \"{token}\"\n[keeper]\non = false\n"))?;
+    fleet.hosts.push(fleet.host("edge-2", &["--settings", &settings])?);
+    fleet.hosts[1].reaches(&last);
+    assert_eq!(fleet.hosts[1].get("/v1/snapshot")?.0, 401);
+    fleet.server.cli(&["FLUSHALL"])?;
+    let url = fleet.hosts[1].url("");
+    let refused = fleet.sluice.run(&["reseed", "--yes", "--from", &url])?;
+    assert!(refused.code == 2 && refused.stderr.contains("--publish-token-file"), "{refused:?}");
+    let done = fleet.sluice.run(&["reseed", "--yes", "--from", &url, "--publish-token-file", &token])?;
+    assert_eq!(done.code, 0, "{done:?}");
+    let next = fleet.xadd(&["put:a", "2"])?;
+    fleet.converge(&next);
+    Ok(())
+}
