@@ -3,7 +3,9 @@
 
 use bytes::Bytes;
 use sluice_core::fold::fold;
-use sluice_core::{Action, Binding, Change, Content, Digest, Entry, Glob, Key, Outcome, Revision, State, Verdict};
+use sluice_core::{
+    Action, Binding, Change, Content, Digest, Entry, Glob, Key, Outcome, Planned, Revision, State, Verdict,
+};
 
 /// Records of a stream, a field a line, an empty line between two: each is a change or refused in words, and leads
 /// to the same state whenever it is read.
@@ -61,7 +63,8 @@ fn field(line: &[u8]) -> (Bytes, Bytes) {
 }
 
 fn sound(change: &Change, bytes: usize) {
-    assert!(!change.edits.is_empty());
+    // A tick has none, and nothing that would apply to some.
+    assert!(!change.edits.is_empty() || change.later.is_none());
     let mut keys: Vec<&Key> = change.edits.iter().map(|edit| &edit.key).collect();
     keys.sort();
     assert!(keys.windows(2).all(|two| two[0] < two[1]), "no key is edited twice");
@@ -95,7 +98,12 @@ fn followed(state: &State, entry: &Entry, outcome: &Outcome) {
             assert_eq!(state.refused.last().map(|refused| refused.revision), Some(entry.revision));
             assert!(state.range("", None).all(|(_, item)| item.revision != entry.revision));
         }
-        Outcome::Scheduled(_) => (),
+        Outcome::Scheduled(_) => {
+            let kept: Vec<_> = state.range("", None).filter(|(_, item)| item.revision == entry.revision).collect();
+            let [(key, item)] = kept[..] else { panic!("one item keeps it: {kept:?}") };
+            let planned = Planned::read(key.clone(), item).unwrap();
+            assert!(planned.at() > entry.revision.ms && !planned.keys().is_empty());
+        }
         Outcome::Staged => panic!("nothing is staged yet"),
     }
 }

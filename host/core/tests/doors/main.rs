@@ -11,7 +11,7 @@ use proptest::sample::select;
 
 /// Lines of words that mean something to the grammar, and now and then any.
 fn entries() -> impl Strategy<Value = Vec<u8>> {
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 16] = [
         "put:",
         "put-blob:",
         "del:",
@@ -21,6 +21,8 @@ fn entries() -> impl Strategy<Value = Vec<u8>> {
         "reason",
         "token",
         "tick",
+        "from",
+        "until",
         "x-",
         "x-note",
         "fence",
@@ -28,7 +30,8 @@ fn entries() -> impl Strategy<Value = Vec<u8>> {
         "set:",
     ];
     const KEYS: [&str; 7] = ["a", "b/c.json", "_sluice/validators/v", "_sluice/placement", "", "a//b", "../a"];
-    const VALUES: [&str; 7] = ["", "1", "0", "1-0", "text/plain", "{\"keys\": [\"**\"]}", "\u{1b}[31m"];
+    const VALUES: [&str; 9] =
+        ["", "1", "0", "1-0", "99", "1970-01-01T01:00:00+00:30", "text/plain", "{\"keys\": [\"**\"]}", "\u{1b}[31m"];
     let value =
         prop_oneof![8 => select(&VALUES[..]).prop_map(|text| text.as_bytes().to_vec()), 1 => vec(any::<u8>(), 0..40)];
     let line = (select(&NAMES[..]), select(&KEYS[..]), value);
