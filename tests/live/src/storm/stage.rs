@@ -94,7 +94,7 @@ impl Stage {
             let id = format!("edge-{}", at + 1);
             let keeper = if at < KEEPERS { KEEPER } else { "on = false\n" };
             let token = stage.folder.path().join("token");
-            let settings = format!("publish_token_file = {token:?}\n[keeper]\n{keeper}");
+            let settings = format!("publish_token_file = {token:?}\n[disk]\nprobation_ms = 0\n[keeper]\n{keeper}");
             std::fs::write(stage.folder.path().join(format!("{id}.toml")), settings)?;
             let proxy = {
                 let server = stage.server.read().unwrap_or_else(PoisonError::into_inner);
