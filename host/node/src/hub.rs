@@ -119,6 +119,13 @@ impl Hub {
         self.heard_ms.load(Ordering::Relaxed)
     }
 
+    /// Whether what is served may not be what the log leads to: the log is another one, or has not answered since the start;
+    /// or an older set is served on purpose. Who acts for all hosts must not then.
+    pub fn is_apart(&self) -> bool {
+        let standing = self.standing();
+        standing.rift.is_some() || standing.probation.is_some() || self.fresh_ms() == 0
+    }
+
     /// Wakes at each install. One wake may stand for several installs.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.installs.subscribe()

@@ -21,6 +21,7 @@ use tracing::{info, warn};
 
 use crate::hub::{Hub, wall_ms};
 use crate::ports::{Archive, Hosts, Kept, Lease, Leases, Log, Retention, Snapshots, WriteError};
+use crate::tip::{Tip, tip};
 
 /// The lease of whoever writes snapshots, and trims and sweeps because of them.
 pub const SNAPSHOT: &str = "snapshot";
@@ -90,7 +91,7 @@ pub struct Keeper {
 pub enum Looked {
     /// The newest snapshot is new enough.
     Fresh,
-    /// This host holds a change, or is behind the log.
+    /// This host holds a change, is behind the log, or serves what the log may not lead to.
     Unfit,
     /// Another host is at it.
     Taken,
@@ -139,11 +140,10 @@ impl Keeper {
         if !is_asked && !self.is_due(newest.as_ref(), &state) {
             return Ok(Looked::Fresh);
         }
-        // What this host has is not what the log leads to, then.
-        let is_apart = self.hub.standing().rift.is_some();
-        if is_apart || !state.held.is_empty() || !self.log.read(next(state.cursor), 1).await?.is_empty() {
-            return Ok(Looked::Unfit);
-        }
+        let state = match tip(&self.hub, &*self.log).await? {
+            Tip::Here(state) if state.held.is_empty() => state,
+            Tip::Here(_) | Tip::Behind(..) | Tip::Apart => return Ok(Looked::Unfit),
+        };
         let Some(lease) = self.leases.acquire(SNAPSHOT, self.settings.lease_ms).await? else {
             return Ok(Looked::Taken);
         };
@@ -245,9 +245,9 @@ impl Keeper {
 
     /// Appends a tick, if the log is still silent and no other host is at it.
     async fn tick_once(&self, cursor: Revision) -> Result<(), Lost> {
-        let is_apart = self.hub.standing().rift.is_some();
-        if is_apart || !self.log.read(next(cursor), 1).await?.is_empty() {
-            return Ok(());
+        match tip(&self.hub, &*self.log).await? {
+            Tip::Here(state) if state.cursor == cursor => (),
+            Tip::Here(_) | Tip::Behind(..) | Tip::Apart => return Ok(()),
         }
         // Not given back: it keeps all others from it until this tick has reached them.
         if self.leases.acquire(TICK, self.settings.tick_ms / 2 + 1).await?.is_none() {
@@ -256,10 +256,6 @@ impl Keeper {
         let tick = vec![(Bytes::from_static(b"tick"), Bytes::new())];
         self.log.append(tick).await.map(drop).map_err(|error| Lost(error.to_string()))
     }
-}
-
-fn next(cursor: Revision) -> Revision {
-    Revision { seq: cursor.seq.saturating_add(1), ..cursor }
 }
 
 fn tell(kept: &Kept) {

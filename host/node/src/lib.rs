@@ -20,6 +20,7 @@ mod meter;
 pub mod ports;
 pub mod rejoin;
 pub mod scheduler;
+mod tip;
 
 pub use drive::{Host, Running};
 pub use hub::{Hub, View};

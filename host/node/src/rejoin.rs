@@ -124,6 +124,8 @@ impl Rejoin {
 
     /// The newest of these that the log still has. Up to the fork it has all, behind it none; trimmed ones do not count.
     async fn common(&self, taken: &[(Revision, Digest)]) -> Result<(Revision, Digest), Lost> {
+        let first = self.log.read(Revision::ZERO, 1).await?.first().map_or(Revision::ZERO, |entry| entry.revision);
+        let taken = &taken[taken.partition_point(|(revision, _)| *revision < first)..];
         let (mut step, mut unknown) = (1, taken.len());
         let mut known = loop {
             let Some(at) = unknown.checked_sub(step).or_else(|| unknown.checked_sub(1)) else {
@@ -212,10 +214,7 @@ impl Rejoin {
         for gone in gone {
             let new = match there.get(&token(&gone.entry)) {
                 Some(new) => *new,
-                None => {
-                    let append = self.log.append(gone.fields(&names)).await;
-                    append.map_err(|error| Lost(error.to_string()))?
-                }
+                None => self.log.append(gone.fields(&names)).await.map_err(|error| Lost(error.to_string()))?,
             };
             names.insert(gone.entry.revision, new);
             end = end.max(new);

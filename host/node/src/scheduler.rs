@@ -15,6 +15,7 @@ use tracing::{info, warn};
 
 use crate::hub::{Fate, Hub, wall_ms};
 use crate::ports::{Blobs, Leases, Log};
+use crate::tip::{Tip, tip};
 
 /// The lease of whoever begins and ends changes.
 pub const SCHEDULE: &str = "schedule";
@@ -87,12 +88,14 @@ impl Scheduler {
     /// # Errors
     /// Something is out of reach, the log's clock is behind, or another host is at it: it is to be tried again.
     pub async fn turn(&self, planned: &Planned) -> Result<(), Lost> {
-        let at = self.hub.view().state.cursor;
-        // A host that is behind, or goes on with an older set, does not know what is planned now.
-        if let Some(next) = self.log.read(Revision { seq: at.seq.saturating_add(1), ..at }, 1).await?.first()
-            && self.hub.settled(next.revision, OUTCOME_WAIT).await == Fate::Ahead
-        {
-            return Err(Lost(format!("this host stands at {at} and does not get to {}", next.revision)));
+        // A host that is behind does not know what is planned now.
+        match tip(&self.hub, &*self.log).await? {
+            Tip::Here(_) => (),
+            Tip::Behind(state, next) if self.hub.settled(next, OUTCOME_WAIT).await == Fate::Ahead => {
+                return Err(Lost(format!("this host stands at {} and does not get to {next}", state.cursor)));
+            }
+            Tip::Behind(..) => (),
+            Tip::Apart => return Err(Lost("this host does not serve what the log leads to".to_owned())),
         }
         let Some(lease) = self.leases.acquire(SCHEDULE, LEASE_MS).await? else {
             return Err(Lost("another host is at it".to_owned()));

@@ -126,6 +126,23 @@ async fn a_host_that_is_behind_or_without_the_lease_writes_none() {
     rig.running.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_serves_an_older_set_or_has_not_heard_of_the_log_writes_none() {
+    let rig = rig(Vec::new());
+    rig.published(2).await;
+    let state = rig.keeper.hub.view().state.clone();
+    // It is on hold, and nothing has come since the set it serves.
+    let held = Arc::new(Hub::new(state.clone()));
+    held.withhold(Revision { ms: u64::MAX, seq: 0 }, sluice_core::Lost("it crashed".to_owned()));
+    let starting = Arc::new(Hub::new(state));
+    for hub in [held, starting] {
+        let keeper = Keeper { hub, ..rig.keeper.clone() };
+        assert_eq!(keeper.look(true).await, Ok(Looked::Unfit));
+    }
+    assert_eq!(rig.keeper.snapshots.known().await.unwrap(), [], "so there is none");
+    rig.running.stop().await;
+}
+
 #[tokio::test]
 async fn a_silent_log_ticks_once_for_all_hosts() {
     let rig = rig(Vec::new());

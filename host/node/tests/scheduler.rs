@@ -119,3 +119,21 @@ async fn what_may_not_begin_is_called_off_and_says_why() {
     assert!(reason.starts_with(&format!("start of {scheduled} was rejected")), "{reason}");
     rig.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_serves_an_older_set_begins_nothing() {
+    let rig = rig(1, &(Arc::new(accept_all()) as Arc<dyn Judge>));
+    let scheduled = rig.log.write(&[("put:a", "new"), ("from", &(wall_ms() + 3_600_000).to_string())]);
+    rig.outcome(scheduled).await;
+    let state = rig.hubs[0].view().state.clone();
+    let planned = schedule::planned(&state).remove(0);
+    let hub = Arc::new(Hub::new(state));
+    hub.withhold(Revision { ms: u64::MAX, seq: 0 }, sluice_core::Lost("it crashed".to_owned()));
+    let log = rig.log.clone();
+    let alone = Scheduler { log, blobs: Arc::<MemoryBlobs>::default(), leases: Arc::<MemoryLeases>::default(), hub };
+    let told = alone.turn(&planned).await.unwrap_err().0;
+    assert!(told.contains("does not serve what the log leads to"), "{told}");
+    let last = sluice_node::Log::read(&*rig.log, Revision::ZERO, 9).await.unwrap();
+    assert_eq!(last.len(), 1, "not even a tick is appended");
+    rig.stop().await;
+}

@@ -140,12 +140,19 @@ impl From<Heard> for Seen {
     }
 }
 
+/// The one thing that is needed of a report of any version.
+#[derive(serde::Deserialize)]
+struct Stands {
+    revision: String,
+}
+
 fn read(host: &str, seen_ms: f64, report: Value) -> Heard {
     let report: Option<bytes::Bytes> = match report {
         Value::BulkString(text) => Some(text.into()),
         _ => None,
     };
-    let said = report.as_ref().and_then(|text| serde_json::from_slice::<HostReport>(text).ok());
+    // Whatever else it says, or does not say yet: the log is not trimmed before what a live host stands at.
+    let said = report.as_ref().and_then(|text| serde_json::from_slice::<Stands>(text).ok());
     let revision = said.and_then(|said| said.revision.parse().ok());
     Heard { host: host.to_owned(), seen_ms: seen_ms as u64, revision, report }
 }
@@ -161,4 +168,18 @@ fn lost_report(error: &dyn std::error::Error) -> Lost {
 pub(crate) fn now_ms() -> u64 {
     // A clock before 1970 is wrong anyway; zero shows it.
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_of_another_version_says_at_least_where_it_stands() {
+        let text = br#"{"apiVersion": "sluice/v0", "revision": "5-1", "held": 7}"#.to_vec();
+        let heard = read("edge-1", 1.0, Value::BulkString(text));
+        assert_eq!(heard.revision, Some(sluice_core::Revision { ms: 5, seq: 1 }));
+        let seen = Seen::from(heard);
+        assert_eq!((seen.host.as_str(), seen.report), ("edge-1", None));
+    }
 }

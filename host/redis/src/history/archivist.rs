@@ -74,6 +74,9 @@ impl Archivist {
                 return anew(format!("the log was trimmed behind {}, where it ended", index.through));
             }
             Some(index) => {
+                if let Some(why) = self.shelf.strange(&index).await? {
+                    return anew(why);
+                }
                 let base = self.state_of(index.snapshot, state.clone()).await?;
                 (index, base)
             }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use sluice_core::{Digest, Item, Key, Lost, Media, Revision, State};
-use sluice_node::ports::Blobs;
+use sluice_node::ports::{Blobs, Log, Reach, Retention};
 use sluice_pack::Kind;
 use sluice_pack::history::{Event, Former, Index, Note, Part, Then, Value, then, undone};
 
@@ -19,12 +19,40 @@ pub struct Past {
 pub type Known<T> = Result<T, Revision>;
 
 impl Shelf {
-    /// What is kept of the past; none when nothing is.
+    /// What is kept of the past of the log that is there; none when nothing is.
     ///
     /// # Errors
     /// The server is out of reach, or what is kept cannot be read.
     pub async fn past(&self) -> Result<Option<Past>, Lost> {
-        Ok(self.index().await?.map(|index| Past { shelf: self.clone(), index }))
+        let Some(index) = self.index().await? else { return Ok(None) };
+        let is_ours = self.strange(&index).await?.is_none();
+        Ok(is_ours.then(|| Past { shelf: self.clone(), index }))
+    }
+
+    /// Why a history is of another log than the one that is there, if it is.
+    pub(super) async fn strange(&self, index: &Index) -> Result<Option<String>, Lost> {
+        let at = index.through;
+        if index.index == 0 {
+            return Ok(None);
+        }
+        // The entry first: what is looked at behind it can only have been trimmed further.
+        let found = self.redis.read(at, 1).await?;
+        if let Some(entry) = found.first().filter(|entry| entry.revision == at) {
+            let newest = self.stored_manifest(index.snapshot).await?.newest;
+            let is_it = newest == Digest::ZERO || newest == entry.digest;
+            return Ok((!is_it).then(|| format!("it reached {at}, where the log has another entry")));
+        }
+        let Reach { first, gone } = self.redis.reach().await?;
+        let is_missing = first.is_some_and(|first| first < at) || gone.is_some_and(|gone| gone < index.index);
+        Ok(is_missing.then(|| format!("it reached {at}, which another log had")))
+    }
+
+    /// Gives the history up: the log that is there from now on is another one.
+    ///
+    /// # Errors
+    /// The server is out of reach or refuses.
+    pub async fn forget_past(&self) -> Result<(), Lost> {
+        self.ask(redis::cmd("DEL").arg(self.redis.inner.names.history())).await.map(drop)
     }
 }
 

@@ -219,6 +219,10 @@ async fn reseed(
         let aside = redis.set_log_aside().await.map_err(|lost| away(lost.0))?;
         context.output.remark(format_args!("the log that was there is {aside} now"));
     }
+    if !matches!(remains, Remains::Behind) {
+        // It may be of the log that was there, and this one does not tell.
+        space.shelf().forget_past().await.map_err(|lost| away(lost.0))?;
+    }
     redis.put_before(at, index).await.map_err(|lost| away(lost.0))?;
     context.output.remark(format_args!("the log goes on behind {at}, entry {index}, with {} keys", kept.keys));
     converged(context, space, hosts, index).await

@@ -1,6 +1,7 @@
 //! `sluice rollback`: keys become what they were, in one new change.
 
 use anyhow::{Result, bail};
+use sluice_core::key::{RESERVED, SCHEDULED};
 use sluice_core::{Item, Key, Revision, State};
 use sluice_node::Log;
 
@@ -57,9 +58,18 @@ fn target(args: &Rollback) -> Result<Target> {
     if args.discard_later && revisions.is_empty() {
         return Err(usage("--discard-later is for undoing the change of a revision: leave it out"));
     }
+    if let Some(key) = keys.iter().find(|key| is_planned(key)) {
+        return Err(usage(format!(
+            "\"{key}\" keeps a change for its time: sluice schedule cancel, or publish it again with --from"
+        )));
+    }
     match (revisions[..].as_ref(), args.to) {
         ([], Some(to)) if keys.is_empty() => {
-            Ok(Target::All(prefix(args.prefix.as_deref().unwrap_or_default())?.to_owned(), to))
+            let prefix = prefix(args.prefix.as_deref().unwrap_or_default())?;
+            match prefix.starts_with(SCHEDULED) {
+                true => Err(usage(format!("{prefix}: what is planned is no matter of rollbacks: sluice schedule"))),
+                false => Ok(Target::All(prefix.to_owned(), to)),
+            }
         }
         ([], Some(to)) => Ok(Target::Keys(keys, to)),
         ([], None) => Ok(Target::Before(keys)),
@@ -68,6 +78,11 @@ fn target(args: &Rollback) -> Result<Target> {
             "{one} is a revision: give it alone to undo its change, --to REV to go back to one, or --key {one} if it is a key"
         ))),
     }
+}
+
+/// Hosts put and delete these in their time; nobody else can put one.
+fn is_planned(key: &Key) -> bool {
+    key.as_str().starts_with(SCHEDULED)
 }
 
 /// As revisions are printed: `ms-seq`. A key may look like that, too, and then has a flag of its own.
@@ -101,10 +116,10 @@ async fn back(space: &Space, keys: &[Key], to: Revision) -> Result<Plan> {
 }
 
 /// Validators, components and policy stay as they are unless the prefix names them: values go back under the rules of
-/// today.
+/// today. What is planned stays planned.
 async fn all(space: &Space, prefix: &str, to: Revision) -> Result<Plan> {
     let (now, then) = (space.state(None).await?, past::state(space, to, prefix).await?);
-    let is_meant = |key: &Key| !key.is_reserved() || prefix.starts_with(sluice_core::key::RESERVED);
+    let is_meant = |key: &Key| !key.is_reserved() || (prefix.starts_with(RESERVED) && !is_planned(key));
     let old = then.range(prefix, None).map(|(key, item)| (key.clone(), Some(item.clone())));
     let gone = now.range(prefix, None).filter(|(key, _)| then.item(key).is_none()).map(|(key, _)| (key.clone(), None));
     let wanted = old.chain(gone).filter(|(key, _)| is_meant(key)).collect();
@@ -112,9 +127,14 @@ async fn all(space: &Space, prefix: &str, to: Revision) -> Result<Plan> {
 }
 
 async fn undone(space: &Space, revision: Revision, discards: bool) -> Result<Plan> {
-    let keys = keys_of(space, revision).await?;
-    let chronicle = Chronicle::of(space, &keys).await?;
+    let keys: Vec<Key> = keys_of(space, revision).await?.into_iter().filter(|key| !is_planned(key)).collect();
+    // What the change left for a time to come goes with it.
+    let left = key(&format!("{SCHEDULED}{revision}"))?;
+    let chronicle = Chronicle::of(space, &[&keys[..], std::slice::from_ref(&left)].concat()).await?;
     let (mut wanted, mut later) = (Vec::new(), Vec::new());
+    if chronicle.now.item(&left).is_some() {
+        wanted.push((left.clone(), None));
+    }
     for key in &keys {
         let Some(event) = chronicle.change(key, revision) else { continue };
         if let Some(newest) = chronicle.newest(key).filter(|newest| newest.revision > revision) {
@@ -123,6 +143,12 @@ async fn undone(space: &Space, revision: Revision, discards: bool) -> Result<Pla
         wanted.push((key.clone(), before(space, event).await?));
     }
     if wanted.is_empty() {
+        if let Some(turn) = chronicle.newest(&left) {
+            bail!(
+                "{revision} was planned, and begun or called off at {0}: sluice show {0}, sluice rollback {0}",
+                turn.revision
+            );
+        }
         bail!(
             "{revision} changed nothing, or what was before it is not kept any more: look with sluice show {revision}"
         );
