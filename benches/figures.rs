@@ -1,15 +1,21 @@
 //! The table of `docs/PERFORMANCE.md`: `cargo bench -p sluice-benches --bench figures [-- NAME …]`.
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use sluice_benches::table::HEAD;
-use sluice_benches::{Scale, beside, fold, ingest, latency, memory, read, verdicts};
+use sluice_benches::{Scale, beside, boot, fold, ingest, latency, memory, read, snapshot, verdicts};
 
 // The host's own.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> Result<()> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(figures())
+fn main() -> Result<ExitCode> {
+    if boot::is_host() {
+        return Ok(sluice::main(std::env::args_os()));
+    }
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(figures())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn figures() -> Result<()> {
@@ -43,6 +49,12 @@ async fn figures() -> Result<()> {
     }
     if wants("memory") {
         print(memory::rows(scale).await?);
+    }
+    if wants("snapshot") {
+        print(snapshot::rows(scale).await?);
+    }
+    if wants("boot") {
+        print(boot::rows(scale).await?);
     }
     Ok(())
 }

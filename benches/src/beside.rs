@@ -42,7 +42,12 @@ pub async fn rows(scale: Scale) -> Result<Vec<Row>> {
     Ok(vec![Row::ratio(&name, "ms", (busy - quiet).max(0.0), (&limit, DELAY_MS), Goal::AtMost(1.0))])
 }
 
-async fn visible_ms(host: &Local, writer: &mut redis::aio::MultiplexedConnection, number: usize) -> Result<f64> {
+/// From a publish to its being served.
+pub(crate) async fn visible_ms(
+    host: &Local,
+    writer: &mut redis::aio::MultiplexedConnection,
+    number: usize,
+) -> Result<f64> {
     let begun = Instant::now();
     let revision = add(writer, number).await?;
     host.reaches(revision.parse()?).await;
@@ -66,7 +71,8 @@ fn is_held(host: &Local, revision: sluice_core::Revision) -> bool {
     host.hub.view().state.held.contains_key(&revision)
 }
 
-fn p99(mut times: Vec<f64>) -> f64 {
+/// The slowest of a hundred.
+pub(crate) fn p99(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times.get(times.len() * 99 / 100).or(times.last()).copied().unwrap_or(0.0)
 }

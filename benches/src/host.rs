@@ -8,8 +8,9 @@ use sluice_core::{Revision, Settings, State};
 use sluice_disk::DiskStore;
 use sluice_judge::{Library, Validators};
 use sluice_live::Server;
-use sluice_node::{Host, Hub, Judge, Ports, Running};
-use sluice_redis::{Identity, Redis};
+use sluice_node::memory::MemoryArchive;
+use sluice_node::{Host, Hub, Judge, Keeper, Ports, Running, keeper};
+use sluice_redis::{Identity, Redis, Shelf};
 
 use crate::stream::SPACE;
 
@@ -18,6 +19,7 @@ pub struct Local {
     pub hub: Arc<Hub>,
     pub redis: Arc<Redis>,
     pub judge: Arc<dyn Judge>,
+    pub shelf: Shelf,
     running: Running,
 }
 
@@ -42,10 +44,11 @@ impl Local {
             labels: Default::default(),
             started_at_ms: 0,
         };
+        let shelf = redis.shelf("bench");
         let ports = Ports {
             log: redis.clone(),
             blobs: redis.clone(),
-            snapshots: Arc::new(sluice_node::memory::MemorySnapshots::default()),
+            snapshots: Arc::new(shelf.clone()),
             reports: Arc::new(redis.reporter(identity)),
             judge: judge.clone(),
             store: Arc::new(store),
@@ -54,7 +57,7 @@ impl Local {
         let hub = Arc::new(Hub::new(State::default()));
         let host = Host { settings: Settings::default(), state: State::default(), ports, hub: hub.clone() };
         let running = host.start(&tokio::runtime::Handle::current());
-        Ok(Local { hub, redis, judge, running })
+        Ok(Local { hub, redis, judge, shelf, running })
     }
 
     /// Waits until it has passed `revision`.
@@ -72,6 +75,20 @@ impl Local {
         while !is_there(&self.hub.view().state) {
             // The sender lives as long as the hub, which lives as long as we do.
             drop(installs.changed().await);
+        }
+    }
+
+    /// What keeps snapshots and the log, only when asked, and no history. Of the log nothing is kept that a snapshot has.
+    pub fn keeper(&self) -> Keeper {
+        Keeper {
+            settings: keeper::Settings { retention_ms: 0, ..keeper::Settings::default() },
+            log: self.redis.clone(),
+            end: self.redis.clone(),
+            snapshots: Arc::new(self.shelf.clone()),
+            archive: Arc::<MemoryArchive>::default(),
+            leases: self.redis.clone(),
+            hosts: self.redis.clone(),
+            hub: self.hub.clone(),
         }
     }
 

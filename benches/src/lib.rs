@@ -2,12 +2,14 @@
 
 pub mod bare;
 pub mod beside;
+pub mod boot;
 pub mod fold;
 pub mod host;
 pub mod ingest;
 pub mod latency;
 pub mod memory;
 pub mod read;
+pub mod snapshot;
 pub mod state;
 pub mod stream;
 pub mod table;

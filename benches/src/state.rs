@@ -13,6 +13,17 @@ pub fn value(number: u64) -> Bytes {
     text.into()
 }
 
+/// The value of a key of a large space: JSON of 256 bytes, of which some 60 % are left when it is packed.
+pub fn small(number: u64) -> Bytes {
+    let mut random = fastrand::Rng::with_seed(number);
+    let mut text = format!("{{\"max\":{},\"text\":\"", number % 100);
+    while text.len() < 254 {
+        text.push(random.lowercase());
+    }
+    text.push_str("\"}");
+    text.into()
+}
+
 /// The name of a key.
 pub fn name(number: usize) -> String {
     format!("tenant-{}/service-{}/config.json", number % 97, number)

@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Value};
+use sluice_core::Revision;
 use sluice_live::Server;
 
 use crate::state;
@@ -37,6 +38,21 @@ pub async fn fill(server: &Server, entries: usize, keys: usize) -> Result<String
         }
         let revisions: Vec<String> = pipe.query_async(&mut connection).await?;
         last = revisions.last().cloned().unwrap_or(last);
+    }
+    Ok(last)
+}
+
+/// Appends entries of 500 keys of 256 B each, and gives the last revision.
+pub async fn fill_small(server: &Server, keys: impl Iterator<Item = usize>) -> Result<Revision> {
+    let mut connection = connect(server).await?;
+    let (mut last, mut keys) = (Revision::ZERO, keys.peekable());
+    while keys.peek().is_some() {
+        let mut command = redis::cmd("XADD");
+        command.arg(LOG).arg("*");
+        for key in keys.by_ref().take(500) {
+            command.arg(format!("put:{}", state::name(key))).arg(&state::small(fastrand::u64(..))[..]);
+        }
+        last = command.query_async::<String>(&mut connection).await?.parse()?;
     }
     Ok(last)
 }

@@ -60,7 +60,7 @@ pub use outcome::{Outcome, Refusal, Refused};
 pub use policy::Policy;
 pub use revision::Revision;
 pub use schedule::{Later, Planned, Turn};
-pub use state::{Item, State};
+pub use state::{Hashed, Item, State};
 pub use touched::waits_behind;
 pub use trie::Subtree;
 pub use verdict::{Cause, Fault, Finding, Severity, Verdict};

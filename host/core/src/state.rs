@@ -1,5 +1,7 @@
 //! Current values as of one revision.
 
+mod bulk;
+
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -17,6 +19,8 @@ use crate::policy::{self, POLICY, Policy};
 use crate::revision::Revision;
 use crate::tokens::Tokens;
 use crate::trie::{Leaf, Subtree, Trie};
+
+pub use self::bulk::Hashed;
 
 /// How many refusals are remembered, newest last; older ones are still in the log.
 pub const REFUSED_MAX: usize = 128;
@@ -65,6 +69,13 @@ struct Slot {
     key: Key,
     item: Item,
     digest: Digest,
+}
+
+impl Slot {
+    fn new(key: Key, item: Item) -> Arc<Slot> {
+        let digest = leaf_digest(&key, &item);
+        Arc::new(Slot { key, item, digest })
+    }
 }
 
 impl Leaf for Slot {
@@ -192,17 +203,27 @@ impl State {
     }
 
     fn put(&mut self, key: &Key, item: Item) {
-        self.bytes += item.bytes.len() as u64;
-        let digest = leaf_digest(key, &item);
-        if key.as_str().starts_with(VALIDATORS) {
-            self.bindings.put(key, &item.bytes);
+        if self.seat(Slot::new(key.clone(), item)) {
+            self.names.insert(key.text().clone());
         }
-        if key.as_str() == POLICY {
+    }
+
+    /// Puts a slot everywhere but among the names, and answers whether its name is new there.
+    fn seat(&mut self, slot: Arc<Slot>) -> bool {
+        let (name, item) = (slot.key.as_str(), &slot.item);
+        self.bytes += item.bytes.len() as u64;
+        if name.starts_with(VALIDATORS) {
+            self.bindings.put(&slot.key, &item.bytes);
+        }
+        if name == POLICY {
             self.policy = policy::read(Some(&item.bytes));
         }
-        match self.trie.insert(Arc::new(Slot { key: key.clone(), item, digest })) {
-            Some(old) => self.bytes -= old.item.bytes.len() as u64,
-            None => drop(self.names.insert(key.text().clone())),
+        match self.trie.insert(slot) {
+            Some(old) => {
+                self.bytes -= old.item.bytes.len() as u64;
+                false
+            }
+            None => true,
         }
     }
 

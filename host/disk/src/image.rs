@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{BufMut, Bytes};
-use sluice_core::{Digest, Entry, Item, Key, Refused, Revision, State};
+use sluice_core::{Digest, Entry, Hashed, Refused, Revision, State};
 use sluice_pack::codec::Reader;
-use sluice_pack::{put_entry, put_item, put_refused, put_token, read_entry, read_item, read_refused, read_token};
+use sluice_pack::{put_entry, put_item, put_refused, put_token, read_entry, read_hashed, read_refused, read_token};
 
-use crate::ahead::ahead;
+use crate::ahead::worked;
 use crate::files::{Files, Output};
 use crate::frame::{Flaw, Frames, Head, Kind, put_frame, put_head};
 
@@ -53,12 +53,13 @@ pub fn load(head: &Head, frames: Frames) -> io::Result<Result<State, Flaw>> {
     head.start.mark(&mut state);
     let mut root = None;
     let mut end = 0;
-    for part in ahead(Parts { frames, is_over: false })? {
+    let mut items = Vec::new();
+    for part in worked(Payloads { frames, is_over: false }, read_payload)? {
         match part {
             Err(flaw) => return Ok(Err(flaw)),
             Ok((at, Part::Root(found))) => (root, end) = (Some(found), at),
             Ok((at, _)) if root.is_some() => return Ok(Err(flaw(at, "something follows the end"))),
-            Ok((_, Part::Items(items))) => items.into_iter().for_each(|(key, item)| state.set(&key, Some(item))),
+            Ok((_, Part::Items(some))) => items.extend(some),
             Ok((_, Part::Tokens(tokens))) => {
                 tokens.into_iter().for_each(|(token, first)| state.tokens.remember(token, first));
             }
@@ -69,6 +70,7 @@ pub fn load(head: &Head, frames: Frames) -> io::Result<Result<State, Flaw>> {
             }
         }
     }
+    state.set_all(items);
     Ok(match root {
         Some(root) if root == state.root() => Ok(state),
         Some(_) => Err(flaw(end, "the root digest is not that of the values")),
@@ -78,7 +80,7 @@ pub fn load(head: &Head, frames: Frames) -> io::Result<Result<State, Flaw>> {
 
 /// A frame's worth of an image.
 enum Part {
-    Items(Vec<(Key, Item)>),
+    Items(Vec<Hashed>),
     Tokens(Vec<(Bytes, Revision)>),
     Refused(Vec<Refused>),
     Held(Vec<Entry>),
@@ -136,34 +138,35 @@ impl Sink<'_> {
     }
 }
 
-/// The parts of an image, each with the byte it starts at; ends at the first flaw.
-struct Parts {
+/// The payloads of an image, each with the byte it starts at; ends at the first flaw.
+struct Payloads {
     frames: Frames,
     is_over: bool,
 }
 
-impl Iterator for Parts {
-    type Item = Result<(u64, Part), Flaw>;
+impl Iterator for Payloads {
+    type Item = Result<(u64, Vec<u8>), Flaw>;
 
-    fn next(&mut self) -> Option<Result<(u64, Part), Flaw>> {
+    fn next(&mut self) -> Option<Self::Item> {
         if self.is_over {
             return None;
         }
         let at = self.frames.at();
-        let part = self.frames.next_frame().and_then(|payload| {
-            let Some(payload) = payload else { return Ok(None) };
-            let part = read_part(&payload).ok_or_else(|| flaw(at, "a value is not what its digest says"))?;
-            Ok(Some((at, part)))
-        });
-        self.is_over = !matches!(part, Ok(Some(_)));
-        part.transpose()
+        let payload = self.frames.next_frame().transpose();
+        self.is_over = !matches!(payload, Some(Ok(_)));
+        Some(payload?.map(|payload| (at, payload)))
     }
+}
+
+fn read_payload(payload: Result<(u64, Vec<u8>), Flaw>) -> Result<(u64, Part), Flaw> {
+    let (at, payload) = payload?;
+    read_part(&payload).map(|part| (at, part)).ok_or_else(|| flaw(at, "a value is not what its digest says"))
 }
 
 fn read_part(payload: &[u8]) -> Option<Part> {
     let mut reader = Reader::new(payload);
     let part = match reader.u8()? {
-        0 => Part::Items(all(&mut reader, read_item)?),
+        0 => Part::Items(all(&mut reader, read_hashed)?),
         1 => Part::Tokens(all(&mut reader, read_token)?),
         2 => Part::Refused(all(&mut reader, read_refused)?),
         3 => Part::Held(all(&mut reader, read_entry)?),

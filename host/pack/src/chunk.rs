@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes};
-use sluice_core::{Digest, Entry, Item, Key, Refused, Revision, State, Subtree};
+use sluice_core::{Digest, Entry, Hashed, Item, Key, Refused, Revision, State, Subtree};
 
 use crate::codec::{Reader, put_subtree};
 use crate::entry::read_entry;
 use crate::flaw::Flaw;
-use crate::item::{read_item, read_token};
+use crate::item::{read_hashed, read_token};
 use crate::verdicts::read_refused;
 
 /// What the text of every chunk starts with, so that another blob is told from one at once.
@@ -63,9 +63,12 @@ pub struct Chunk {
     pub bytes: Bytes,
 }
 
+/// A chunk that was taken apart and found to be what it should.
+pub struct OpenChunk(pub(crate) Content);
+
 /// What was in a chunk.
 pub(crate) enum Content {
-    Items(Vec<(Key, Item)>),
+    Items(Vec<Hashed>),
     Tokens(Vec<(Bytes, Revision)>),
     Refused(Vec<Refused>),
     Held(Vec<Entry>),
@@ -98,22 +101,24 @@ impl ChunkRef {
     /// # Errors
     /// What is wrong, with the chunk's name.
     pub fn check(&self, stored: &[u8]) -> Result<(), Flaw> {
-        let content = self.open(stored)?;
+        let OpenChunk(content) = self.open(stored)?;
         let (Content::Items(items), Kind::Items(under)) = (content, self.kind) else { return Ok(()) };
         let mut part = State::default();
-        items.into_iter().for_each(|(key, item)| part.set(&key, Some(item)));
+        part.set_all(items);
         self.check_sum(part.digest(&under))
     }
 
     /// The items in it; none of a chunk of another kind.
     ///
     /// # Errors
-    /// As for [`ChunkRef::check`], but for the Merkle digest.
+    /// As for [`ChunkRef::check`].
     pub fn items(&self, stored: &[u8]) -> Result<Vec<(Key, Item)>, Flaw> {
-        match self.open(stored)? {
-            Content::Items(items) => Ok(items),
-            Content::Tokens(_) | Content::Refused(_) | Content::Held(_) => Ok(Vec::new()),
-        }
+        let OpenChunk(content) = self.open(stored)?;
+        let (Content::Items(items), Kind::Items(under)) = (content, self.kind) else { return Ok(Vec::new()) };
+        let mut part = State::default();
+        part.set_all(items);
+        self.check_sum(part.digest(&under))?;
+        Ok(part.items(&under).into_iter().map(|(key, item)| (key.clone(), item.clone())).collect())
     }
 
     /// Of items: whether they have the Merkle digest that the manifest has of them.
@@ -124,8 +129,12 @@ impl ChunkRef {
         }
     }
 
-    /// What is in it. Names, lengths, values and their order are checked; the Merkle digest of items is not.
-    pub(crate) fn open(&self, stored: &[u8]) -> Result<Content, Flaw> {
+    /// Takes it apart, which is most of the work of loading it and can be done for many at a time. Names, lengths, values
+    /// and their order are checked; the Merkle digest of items is when they are in a state.
+    ///
+    /// # Errors
+    /// The bytes are not the chunk, or what is in it is not what it should be; the chunk is named.
+    pub fn open(&self, stored: &[u8]) -> Result<OpenChunk, Flaw> {
         if stored.len() != self.stored_bytes as usize || Digest::of(stored) != self.digest {
             return Err(self.flaw("its bytes are not those it is named for"));
         }
@@ -137,7 +146,7 @@ impl ChunkRef {
         }
         let (content, count) = self.read(&raw).ok_or_else(|| self.flaw("what is in it makes no sense"))?;
         match count == self.count as usize {
-            true => Ok(content),
+            true => Ok(OpenChunk(content)),
             false => Err(self.flaw(&format!("it holds {count} things, {} by the manifest", self.count))),
         }
     }
@@ -147,9 +156,9 @@ impl ChunkRef {
         let mut reader = Reader::new(rest);
         Some(match self.kind {
             Kind::Items(under) => {
-                let items = (reader.subtree()? == under).then(|| all(&mut reader, read_item))??;
-                let is_sorted = items.is_sorted_by(|(a, _), (b, _)| a.point() < b.point());
-                let is_inside = items.iter().all(|(key, _)| under.has(key.point()));
+                let items = (reader.subtree()? == under).then(|| all(&mut reader, read_hashed))??;
+                let is_sorted = items.is_sorted_by(|a, b| a.key().point() < b.key().point());
+                let is_inside = items.iter().all(|item| under.has(item.key().point()));
                 let count = (is_sorted && is_inside).then_some(items.len())?;
                 (Content::Items(items), count)
             }
@@ -166,7 +175,7 @@ impl ChunkRef {
 
 impl Content {
     /// Puts everything but items into a state.
-    pub(crate) fn put_others(self, state: &mut State) -> Option<Vec<(Key, Item)>> {
+    pub(crate) fn put_others(self, state: &mut State) -> Option<Vec<Hashed>> {
         match self {
             Content::Items(items) => return Some(items),
             Content::Tokens(tokens) => {

@@ -1,7 +1,7 @@
 //! A key with its value as bytes, and a token.
 
 use bytes::{BufMut, Bytes};
-use sluice_core::{Digest, Item, Key, Media, Revision};
+use sluice_core::{Digest, Hashed, Item, Key, Media, Revision};
 
 use crate::codec::{Reader, put_bytes, put_revision};
 
@@ -29,6 +29,11 @@ pub fn read_item(reader: &mut Reader<'_>) -> Option<(Key, Item)> {
     // Copied, so that one value of a block that stays does not keep the block in memory.
     let bytes = Bytes::copy_from_slice(reader.bytes()?);
     (Digest::of(&bytes) == digest).then_some((key, Item { revision, media, digest, bytes }))
+}
+
+/// The same, ready to be put into a state.
+pub fn read_hashed(reader: &mut Reader<'_>) -> Option<Hashed> {
+    read_item(reader).map(|(key, item)| Hashed::new(key, item))
 }
 
 /// The default of a key costs no memory, and most values have it.

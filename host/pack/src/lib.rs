@@ -17,12 +17,12 @@ mod load;
 mod manifest;
 mod verdicts;
 
-pub use chunk::{CHUNK_BYTES, CHUNK_BYTES_MAX, Chunk, ChunkRef, Kind};
+pub use chunk::{CHUNK_BYTES, CHUNK_BYTES_MAX, Chunk, ChunkRef, Kind, OpenChunk};
 pub use cut::Packing;
 pub use entry::{put_entry, read_entry};
 pub use file::{Archive, ArchiveError, Stored, begin_archive, end_archive};
 pub use flaw::Flaw;
-pub use item::{item_bytes, put_item, put_token, read_item, read_token};
+pub use item::{item_bytes, put_item, put_token, read_hashed, read_item, read_token};
 pub use load::Loading;
 pub use manifest::{MANIFEST_BYTES_MAX, Manifest};
 pub use verdicts::{put_refused, put_verdict, read_refused, read_verdict};

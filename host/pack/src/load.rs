@@ -1,15 +1,17 @@
 //! A state from a snapshot, taking over what a state at hand has already.
 
-use sluice_core::{Digest, Key, State};
+use sluice_core::{Digest, Hashed, Key, State};
 
-use crate::chunk::{ChunkRef, Kind};
+use crate::chunk::{ChunkRef, Kind, OpenChunk};
 use crate::flaw::Flaw;
 use crate::manifest::Manifest;
 
-/// A snapshot being loaded: chunks go in, in any order, and a state comes out.
+/// A snapshot being loaded: chunks go in, and a state comes out.
 pub struct Loading {
     manifest: Manifest,
     state: State,
+    /// Items of the chunks that came: they are put at the end, all at once.
+    items: Vec<Hashed>,
     wanted: Vec<ChunkRef>,
     missing: usize,
 }
@@ -39,7 +41,7 @@ impl Loading {
         have.refused = Default::default();
         have.held = Default::default();
         let missing = wanted.len();
-        Loading { manifest, state: have, wanted, missing }
+        Loading { manifest, state: have, items: Vec::new(), wanted, missing }
     }
 
     /// What has to be fetched, in the order of the manifest. Tokens and refusals must come in this order.
@@ -47,32 +49,29 @@ impl Loading {
         &self.wanted
     }
 
-    /// Takes the bytes of a chunk in.
-    ///
-    /// # Errors
-    /// They are not the chunk, or what is in it is not what it should be; the chunk is named.
-    pub fn take(&mut self, about: &ChunkRef, stored: &[u8]) -> Result<(), Flaw> {
-        if let Some(items) = about.open(stored)?.put_others(&mut self.state) {
-            items.into_iter().for_each(|(key, item)| self.state.set(&key, Some(item)));
-        }
-        if let Kind::Items(under) = about.kind {
-            about.check_sum(self.state.digest(&under))?;
-        }
+    /// Takes a chunk in.
+    pub fn take(&mut self, OpenChunk(content): OpenChunk) {
+        self.items.extend(content.put_others(&mut self.state).into_iter().flatten());
         self.missing = self.missing.saturating_sub(1);
-        Ok(())
     }
 
     /// The state, when all chunks are in and its root is the manifest's.
     ///
     /// # Errors
-    /// It is another.
+    /// It is another, or the items of a chunk have another digest than the manifest says; the chunk is named.
     pub fn finish(mut self) -> Result<State, Flaw> {
+        self.state.set_all(std::mem::take(&mut self.items));
         let Manifest { cursor, index, chain, newest, root, .. } = self.manifest;
         (self.state.cursor, self.state.index) = (cursor, index);
         (self.state.chain, self.state.newest) = (chain, newest);
         let flaw = |what: String| Err(Flaw(format!("the snapshot of {cursor}: {what}")));
         if self.missing > 0 {
             return flaw(format!("{} chunks are missing", self.missing));
+        }
+        for about in &self.wanted {
+            if let Kind::Items(under) = about.kind {
+                about.check_sum(self.state.digest(&under))?;
+            }
         }
         match self.state.root() {
             found if found == root => Ok(self.state),

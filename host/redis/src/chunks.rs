@@ -1,5 +1,6 @@
 //! Chunks on their way to and from Redis, a few megabytes at a time.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use sluice_core::{Digest, Lost, State};
 use sluice_node::ports::WriteError;
 use sluice_pack::{Chunk, ChunkRef, Flaw, Manifest, Packing};
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::log::{bytes, odd};
 use crate::scripts;
@@ -107,30 +108,37 @@ impl Shelf {
         Ok(there)
     }
 
-    /// Reads chunks and shows each, in order; the next are on their way meanwhile.
+    /// Reads chunks and gives what `see` makes of each, in order. Up to `threads` look at some while the next are on
+    /// their way.
     ///
     /// # Errors
     /// One is missing, or not what it is named for, or what `see` says of it.
-    pub(crate) async fn read(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         chunks: &[ChunkRef],
-        see: impl Fn(&ChunkRef, Bytes) -> Result<(), Flaw> + Send + Sync + 'static,
-    ) -> Result<(), Lost> {
-        let see = Arc::new(see);
-        let mut seeing: Option<tokio::task::JoinHandle<Result<(), Flaw>>> = None;
+        threads: usize,
+        see: impl Fn(&ChunkRef, Bytes) -> Result<T, Flaw> + Send + Sync + 'static,
+    ) -> Result<Vec<T>, Lost> {
+        let (see, mut made) = (Arc::new(see), Vec::with_capacity(chunks.len()));
+        let mut seeing: VecDeque<JoinHandle<Result<Vec<T>, Flaw>>> = VecDeque::new();
         for some in batches(chunks) {
-            let fetched = self.fetch_all(some).await;
-            if let Some(seen) = seeing.take() {
-                seen.await.map_err(panicked)?.map_err(|flaw| self.flawed(&flaw.0))?;
+            let (fetched, see, some) = (self.fetch_all(some).await?, see.clone(), some.to_vec());
+            if seeing.len() >= threads
+                && let Some(seen) = seeing.pop_front()
+            {
+                made.extend(self.seen(seen).await?);
             }
-            let (fetched, see, some) = (fetched?, see.clone(), some.to_vec());
-            seeing =
-                Some(spawn_blocking(move || some.iter().zip(fetched).try_for_each(|(about, bytes)| see(about, bytes))));
+            let look = move || some.iter().zip(fetched).map(|(about, bytes)| see(about, bytes)).collect();
+            seeing.push_back(spawn_blocking(look));
         }
-        match seeing {
-            Some(seen) => seen.await.map_err(panicked)?.map_err(|flaw| self.flawed(&flaw.0)),
-            None => Ok(()),
+        for seen in seeing {
+            made.extend(self.seen(seen).await?);
         }
+        Ok(made)
+    }
+
+    async fn seen<T>(&self, seeing: JoinHandle<Result<Vec<T>, Flaw>>) -> Result<Vec<T>, Lost> {
+        seeing.await.map_err(panicked)?.map_err(|flaw| self.flawed(&flaw.0))
     }
 
     async fn fetch_all(&self, chunks: &[ChunkRef]) -> Result<Vec<Bytes>, Lost> {

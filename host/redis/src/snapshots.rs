@@ -83,7 +83,8 @@ impl Snapshots for Shelf {
         Box::pin(async move {
             let Some(entry) = self.pointer().await? else { return Ok(None) };
             let manifest = self.manifest(&entry).await?;
-            self.read(&manifest.chunks, |about, bytes| about.check(&bytes)).await?;
+            // On one thread: nobody waits for it, and the fold goes on beside it.
+            self.read(&manifest.chunks, 1, |about, bytes| about.check(&bytes)).await?;
             Ok(Some(entry.kept))
         })
     }
@@ -164,19 +165,15 @@ impl Shelf {
 
     pub(crate) async fn load(&self, manifest: Manifest, have: State) -> Result<State, Lost> {
         let loading = spawn_blocking(|| Loading::new(manifest, have)).await;
-        let loading = std::sync::Arc::new(std::sync::Mutex::new(loading.map_err(panicked)?));
-        let wanted = loading.lock().map_err(panicked)?.wanted().to_vec();
-        let taking = loading.clone();
-        self.read(&wanted, move |about, bytes| {
-            // Poisoned only when a panic has ended the loading, and then this is not reached.
-            let mut loading = taking.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            loading.take(about, &bytes)
-        })
-        .await?;
-        let loading = std::sync::Arc::into_inner(loading).ok_or_else(|| panicked("a chunk is still being read"))?;
-        let loading = loading.into_inner().map_err(panicked)?;
-        let state = spawn_blocking(|| loading.finish()).await.map_err(panicked)?;
-        state.map_err(|flaw| self.flawed(&flaw.0))
+        let mut loading = loading.map_err(panicked)?;
+        let wanted = loading.wanted().to_vec();
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let chunks = self.read(&wanted, threads, |about, bytes| about.open(&bytes)).await?;
+        let finishing = spawn_blocking(move || {
+            chunks.into_iter().for_each(|chunk| loading.take(chunk));
+            loading.finish()
+        });
+        finishing.await.map_err(panicked)?.map_err(|flaw| self.flawed(&flaw.0))
     }
 
     pub(crate) async fn pointer(&self) -> Result<Option<Entry>, Lost> {

@@ -61,6 +61,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sluice-live",
             "sluice-guest",
             "json-schema",
+            // To be a real host in a process of its own.
+            "sluice",
         ],
     ),
 ];
