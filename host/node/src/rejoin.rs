@@ -238,7 +238,8 @@ impl Rejoin {
             let entry = self.filled(entry).await?;
             let stands = entry.content.as_ref().is_ok_and(|change| fold::stands(&state, change).is_ok());
             let verdict = if stands { Some(self.judged(&entry, &state).await?) } else { None };
-            info!(%revision, outcome = fold::release(&mut state, &entry, verdict).class(), "held change decided");
+            let class = fold::release(&mut state, &entry, verdict).class();
+            info!(%revision, class, "held change decided"); // What stands in here runs only where it is logged.
         }
         let mut outcomes = Vec::new();
         loop {
