@@ -26,8 +26,7 @@ impl Backoff {
     pub fn new(settings: &Settings, connection: &str) -> Backoff {
         let who = settings.host.as_ref().map(|host| format!("{host} {connection}"));
         let (min_ms, max_ms) = (settings.backoff_min_ms, settings.backoff_max_ms);
-        let mut backoff =
-            Backoff { who, spread_ms: settings.spread_ms, min_ms, max_ms, failures: 0, not_before: None };
+        let mut backoff = Backoff { who, spread_ms: settings.spread_ms, min_ms, max_ms, failures: 0, not_before: None };
         backoff.spread();
         backoff
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sluice_core::{Entry, Millis, State};
+use sluice_core::{Entry, Millis, Revision, State};
 
 use crate::laws::Law;
 use crate::weather::{Blow, Weather};
@@ -12,8 +12,8 @@ use crate::world::{Happening, World};
 const AGAIN_MS: u64 = 100;
 /// Most entries that a failover loses.
 const LOST_MAX: usize = 6;
-/// How long after a failover the next may come, in ms: by then nothing is under way any more that knows of the first.
-const APART_MS: u64 = 7_000;
+/// How long after the last fault people look at hosts that still stand apart, in ms.
+const PEOPLE_MS: u64 = 10_000;
 /// How often somebody stores a snapshot after a blow, in ms.
 const KEEP_MS: u64 = 1_500;
 /// How far a clock is set, in ms: back into what it already gave out, a little ahead, or far.
@@ -36,10 +36,10 @@ impl World {
     /// went to the replica in the same order, tell of nothing that it has not.
     fn fail_over(&mut self) -> bool {
         let (entries, at_least) = (self.log.lines().len(), self.must_be_left());
-        let on_it = self.hosts.iter().all(|host| self.log.leads_to(host.disk.whole()) && self.log.leads_to(&host.disk.tip));
+        let on_it =
+            self.hosts.iter().all(|host| self.log.leads_to(host.disk.whole()) && self.log.leads_to(&host.disk.tip));
         let most = entries.saturating_sub(at_least).min(LOST_MAX);
-        let is_soon = self.blown.is_some_and(|(at, _)| self.now < at + APART_MS);
-        if !on_it || most == 0 || is_soon {
+        if !on_it || most == 0 {
             return false;
         }
         let kept = entries - self.rng.usize(1..=most);
@@ -53,9 +53,6 @@ impl World {
         let is_again = self.rng.bool();
         self.log.fail_over(kept, is_again);
         self.struck(Blow::Failover);
-        if self.rng.u8(0..4) == 0 {
-            self.later(APART_MS, Happening::Blow(Blow::Failover));
-        }
         true
     }
 
@@ -86,7 +83,8 @@ impl World {
             let is_settled = host.node.as_ref().is_some_and(|node| node.is_settled() && node.served().held.is_empty());
             is_settled && !host.is_stopping
         });
-        let most = self.hosts.iter().map(|host| &host.served).filter(|state| led(state)).max_by_key(|state| state.index);
+        let most =
+            self.hosts.iter().map(|host| &host.served).filter(|state| led(state)).max_by_key(|state| state.index);
         match most.cloned().filter(|_| is_ready) {
             Some(state) => {
                 self.log.reseed(&state);
@@ -101,7 +99,12 @@ impl World {
         let have = self.hosts.iter().filter(|host| self.log.leads_to(&host.disk.tip));
         let most = have.map(|host| host.disk.tip.index as usize).max().unwrap_or_default();
         let least = self.hosts.iter().map(|host| host.disk.tip.index as usize).min().unwrap_or_default();
-        if least + 1 >= most || least < self.log.trimmed() || self.log.snapshot().is_some_and(|kept| kept.index > least as u64) {
+        let whole = self.hosts.iter().map(|host| host.disk.whole().index).max().unwrap_or_default();
+        let least = least.max(whole as usize + 1);
+        if least + 1 >= most
+            || least < self.log.trimmed()
+            || self.log.snapshot().is_some_and(|kept| kept.index > least as u64)
+        {
             return false;
         }
         let place = self.rng.usize(least..most - 1);
@@ -120,13 +123,27 @@ impl World {
     }
 
     /// The host that has most of the log that is left stores a snapshot of it.
-    pub(crate) fn keep(&mut self) {
+    pub(crate) fn keep(&mut self) -> Law {
         let states = self.hosts.iter().map(|host| &host.disk.tip);
-        let most = states.filter(|state| self.log.leads_to(state) && state.held.is_empty()).max_by_key(|state| state.index);
+        let most =
+            states.filter(|state| self.log.leads_to(state) && state.held.is_empty()).max_by_key(|state| state.index);
         if let Some(state) = most.cloned() {
             self.log.keep(&state);
         }
         self.later(KEEP_MS, Happening::Keep);
+        if self.now < Weather::calm() + PEOPLE_MS {
+            return Ok(());
+        }
+        // People come in the end, and empty the folder of a host that nothing leads on from, as they are told.
+        for host in 0..self.hosts.len() {
+            let source = self.hosts[host].node.as_ref().and_then(|node| node.standing().source);
+            if source.is_some_and(|lost| lost.0.contains("none of the entries this host keeps")) {
+                self.tally.emptied += 1;
+                self.hosts[host].seen = Revision::ZERO;
+                self.empty(host)?;
+            }
+        }
+        Ok(())
     }
 
     /// The clock of the log's server is set.

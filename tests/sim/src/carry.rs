@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sluice_core::{
-    Ask, Batch, BlobRef, Effect, Entry, Event, Fault, Judged, Lost, Place, Snapshot, Verdict,
-};
+use sluice_core::{Ask, Batch, BlobRef, Effect, Entry, Event, Fault, Judged, Lost, Place, Snapshot, Verdict};
 
 use crate::judge;
 use crate::laws::{self, Law};

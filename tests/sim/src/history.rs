@@ -38,6 +38,8 @@ pub struct Tally {
     pub rifts: BTreeMap<&'static str, u64>,
     /// Tries to put back what the log lost: those that came to nothing, and those that did.
     pub rejoins: [u64; 2],
+    /// Hosts whose folder people had to empty: the log had lost all that they kept of it.
+    pub emptied: u64,
     /// What came of lost changes that are back, by outcome.
     pub back: BTreeMap<&'static str, u64>,
 }
@@ -60,6 +62,7 @@ impl Tally {
         self.crashes += other.crashes;
         self.held += other.held;
         self.clocks += other.clocks;
+        self.emptied += other.emptied;
         for (own, other) in [(&mut self.effects, other.effects), (&mut self.rejoins, other.rejoins)] {
             own.iter_mut().zip(other).for_each(|(own, other)| *own += other);
         }

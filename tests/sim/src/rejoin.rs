@@ -6,15 +6,13 @@ use bytes::Bytes;
 use fastrand::Rng;
 use sluice_core::{BlobRef, Digest, Entry, Event, Fault, Lost, Millis, Place, PullError, Revision, State, Step, fold};
 use sluice_node::memory::{MemoryReports, MemorySnapshots};
-use sluice_node::ports::{
-    Answer, AppendError, Blobs, Judge, Judgement, Lease, Leases, Log, Past, Ports, Store,
-};
+use sluice_node::ports::{Answer, AppendError, Blobs, Judge, Judgement, Lease, Leases, Log, Past, Ports, Store};
 use sluice_node::rejoin::{LOST_FIELD, Rejoin};
 use tokio::runtime::Runtime;
 
 use crate::carry::away;
 use crate::judge;
-use crate::laws::Law;
+use crate::laws::{self, Law};
 use crate::log::{self, Fields};
 use crate::publisher::{self, Habits};
 use crate::weather::{Bug, Weather};
@@ -79,11 +77,13 @@ impl World {
         let have = self.hosts[host].served.clone();
         let result = RUNTIME.with(|runtime| runtime.block_on(Rejoin::new(&ports).run(have)));
         let mut server = door.server();
-        (self.log, self.habits, self.lease) =
-            (std::mem::take(&mut server.log), server.habits.clone(), server.lease);
+        (self.log, self.habits, self.lease) = (std::mem::take(&mut server.log), server.habits.clone(), server.lease);
         drop(server);
         self.tally.rejoins[usize::from(result.as_ref().is_some_and(Result::is_ok))] += 1;
         if let Some(result) = result {
+            if let Ok(Some(snapshot)) = &result {
+                laws::state_is_the_fold(&snapshot.state, &self.log)?;
+            }
             self.note(|| format!("  host {host}: rejoined {result:?}"));
             self.answer(host, Event::Restored(result));
         }

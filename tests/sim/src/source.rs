@@ -43,7 +43,12 @@ impl World {
         Ok(())
     }
 
-    fn probed(&mut self, host: usize, after: &Place, mut entries: Vec<Arc<Entry>>) -> Result<Vec<Arc<Entry>>, PullError> {
+    fn probed(
+        &mut self,
+        host: usize,
+        after: &Place,
+        mut entries: Vec<Arc<Entry>>,
+    ) -> Result<Vec<Arc<Entry>>, PullError> {
         let bug = self.run.bug;
         let apart = |apart: Apart| Err(PullError::Apart(apart));
         let found = self.log.read(after.revision.before(), 1);
@@ -89,8 +94,8 @@ impl World {
         }
     }
 
-    /// What a host would do that took an emptied log for the truth.
-    fn empty(&mut self, host: usize) -> Law {
+    /// A host begins with nothing.
+    pub(crate) fn empty(&mut self, host: usize) -> Law {
         self.hosts[host].disk = crate::disk::Disk::default();
         let effects = self.hosts[host].start(self.now);
         self.check(host)?;

@@ -78,7 +78,22 @@ impl World {
         let (agenda, habits) = (BTreeMap::new(), Habits::of(&mut rng, run.bug));
         let (numbers, blown, is_reseeded, owed, lease) = (0, None, false, Vec::new(), None);
         World {
-            run, rng, now, weather, log, hosts, tally, agenda, numbers, to_publish, habits, blown, is_reseeded, owed, lease, trace,
+            run,
+            rng,
+            now,
+            weather,
+            log,
+            hosts,
+            tally,
+            agenda,
+            numbers,
+            to_publish,
+            habits,
+            blown,
+            is_reseeded,
+            owed,
+            lease,
+            trace,
         }
     }
 
@@ -114,10 +129,7 @@ impl World {
                 self.reseed();
                 Ok(())
             }
-            Happening::Keep => {
-                self.keep();
-                Ok(())
-            }
+            Happening::Keep => self.keep(),
             Happening::Read { host, pull, after, polls } => self.read(host, pull, after, polls),
             Happening::Answer { host, life, event } if self.is_alive(host, life) => self.tell(host, event),
             Happening::Wake { host, life } if self.is_alive(host, life) => {
@@ -265,7 +277,12 @@ impl World {
         let late = |(number, host): (usize, &Host)| {
             let held = host.node.as_ref().map(Node::standing).map_or(0, |standing| standing.held.len());
             let at = host.served.place();
-            (!laws::has_arrived(host, &self.log)).then(|| format!("host {number} stands at {at:?}, {held} held, {:?}", host.node.as_ref().map(Node::standing).and_then(|standing| standing.source)))
+            (!laws::has_arrived(host, &self.log)).then(|| {
+                format!(
+                    "host {number} stands at {at:?}, {held} held, {:?}",
+                    host.node.as_ref().map(Node::standing).and_then(|standing| standing.source)
+                )
+            })
         };
         let late: Vec<String> = self.hosts.iter().enumerate().filter_map(late).collect();
         format!("not all hosts arrived at entry {}: {}", self.log.tip().index, late.join("; "))
