@@ -122,8 +122,10 @@ impl Rejoin {
         shown.await.map_err(|error| Lost(error.to_string()))?
     }
 
-    /// The newest of these that the log still has. Up to the fork it has all, behind it none; trimmed ones do not count.
+    /// The newest of these that the log still has. From its beginning to the fork it has all, behind that none.
     async fn common(&self, taken: &[(Revision, Digest)]) -> Result<(Revision, Digest), Lost> {
+        let first = self.log.read(Revision::ZERO, 1).await?.first().map_or(Revision::ZERO, |entry| entry.revision);
+        let taken = &taken[taken.partition_point(|(revision, _)| *revision < first)..];
         let (mut step, mut unknown) = (1, taken.len());
         let mut known = loop {
             let Some(at) = unknown.checked_sub(step).or_else(|| unknown.checked_sub(1)) else {
@@ -149,10 +151,6 @@ impl Rejoin {
     }
 
     async fn has(&self, (revision, digest): (Revision, Digest)) -> Result<bool, Lost> {
-        // Every log has the beginning. That is no reason to take it for ours.
-        if revision == Revision::ZERO {
-            return Ok(false);
-        }
         let found = self.log.read(revision, 1).await?;
         Ok(found.first().is_some_and(|entry| entry.revision == revision && entry.digest == digest))
     }
