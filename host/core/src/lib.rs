@@ -12,6 +12,7 @@
 //! - [`schedule`] and [`time`]: changes that begin or end at a time of the log
 //! - [`fold`]: State x Entry x Verdict -> State x Outcome, the only place that refuses or applies
 //! - [`reach`]: which entries must wait for which, for what their validators may look up
+//! - [`probe`]: whether a log still is the one a host has followed
 //! - [`effect`], [`node`]: the same fold as a state machine driven by events
 
 pub mod binding;
@@ -30,6 +31,7 @@ pub mod media;
 pub mod node;
 pub mod outcome;
 pub mod policy;
+pub mod probe;
 pub mod reach;
 pub mod revision;
 pub mod schedule;

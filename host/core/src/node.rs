@@ -152,7 +152,8 @@ impl Node {
         let line = self.line.iter().take(self.scanned).filter_map(Waiting::deadline);
         let held = self.held.values().filter_map(Waiting::deadline);
         let pull = self.pull.busy_until.filter(|_| self.may_pull());
-        line.chain(held).chain([report, batch, pull, self.restoring.deadline()].into_iter().flatten()).min()
+        let restore = self.restoring.deadline().filter(|_| self.may_restore());
+        line.chain(held).chain([report, batch, pull, restore].into_iter().flatten()).min()
     }
 
     /// What is served.

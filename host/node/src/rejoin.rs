@@ -122,7 +122,7 @@ impl Rejoin {
         shown.await.map_err(|error| Lost(error.to_string()))?
     }
 
-    /// The newest of these that the log still has. Up to the fork it has all, behind it none; trimmed ones do not count.
+    /// The newest of these that the log still has. From its beginning to the fork it has all, behind that none.
     async fn common(&self, taken: &[(Revision, Digest)]) -> Result<(Revision, Digest), Lost> {
         let first = self.log.read(Revision::ZERO, 1).await?.first().map_or(Revision::ZERO, |entry| entry.revision);
         let taken = &taken[taken.partition_point(|(revision, _)| *revision < first)..];
@@ -151,10 +151,6 @@ impl Rejoin {
     }
 
     async fn has(&self, (revision, digest): (Revision, Digest)) -> Result<bool, Lost> {
-        // Every log has the beginning. That is no reason to take it for ours.
-        if revision == Revision::ZERO {
-            return Ok(false);
-        }
         let found = self.log.read(revision, 1).await?;
         Ok(found.first().is_some_and(|entry| entry.revision == revision && entry.digest == digest))
     }
@@ -237,7 +233,8 @@ impl Rejoin {
             let entry = self.filled(entry).await?;
             let stands = entry.content.as_ref().is_ok_and(|change| fold::stands(&state, change).is_ok());
             let verdict = if stands { Some(self.judged(&entry, &state).await?) } else { None };
-            info!(%revision, outcome = fold::release(&mut state, &entry, verdict).class(), "held change decided");
+            let class = fold::release(&mut state, &entry, verdict).class();
+            info!(%revision, class, "held change decided"); // What stands in here runs only where it is logged.
         }
         let mut outcomes = Vec::new();
         loop {

@@ -51,8 +51,8 @@ impl Drop for Open {
 }
 
 impl Commands {
-    pub fn new(address: Arc<Address>, settings: &Settings, answer_ms: u64) -> Commands {
-        let backoff = Backoff::new(settings);
+    pub fn new(address: Arc<Address>, settings: &Settings, connection: &str, answer_ms: u64) -> Commands {
+        let backoff = Backoff::new(settings, connection);
         Commands {
             address,
             connect: Duration::from_millis(settings.connect_ms),
@@ -136,6 +136,8 @@ impl Commands {
             let mut slot = self.slot.lock().await;
             if slot.number == number {
                 slot.open = None;
+                // By what others may see as well.
+                slot.backoff.spread();
             }
         }
         result

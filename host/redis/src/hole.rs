@@ -5,10 +5,9 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use sluice_core::probe::{self, StreamFacts};
 use sluice_core::{Apart, Place, Rift};
 use tokio::time::Instant;
-
-use crate::stream::StreamFacts;
 
 /// How long a look holds. It costs a round trip, and the newest entry crosses the wire with it.
 const LOOK_PAUSE: Duration = Duration::from_secs(3);
@@ -38,39 +37,13 @@ impl Count {
 
 /// What a host that has come to `place` has missed; none unless it is at the end of the log.
 pub(crate) fn missed(place: &Place, log: &StreamFacts, name: &str) -> Option<Apart> {
-    let (index, added) = (place.index?, log.added?);
-    // Too few were counted: by a server that did not count at first. What is there was read, so nothing is missing.
-    if log.newest != Some(place.revision) || added <= index {
-        return None;
-    }
-    let (missed, last) = (added - index, log.last);
+    let missed = probe::missed(place, log)?;
+    let (added, last) = (log.added?, log.last);
+    let index = added - missed;
     let why = format!(
         "{added} entries were added to the log and this host has got {index}: {missed} were deleted before it read them. \
          Have a host that got them lead on: sluice snapshot save FILE --host URL, sluice snapshot restore FILE --force. \
          If none did and it was meant: redis-cli XSETID '{name}' {last} ENTRIESADDED {index}"
     );
     Some(Apart { rift: Rift::Hole, why })
-}
-
-#[cfg(test)]
-mod tests {
-    use sluice_core::Revision;
-
-    use super::*;
-
-    #[test]
-    fn only_the_end_of_the_log_tells() {
-        let at = |ms| Revision { ms, seq: 0 };
-        let missed = |newest, last, added| {
-            let place = Place { revision: at(50), index: Some(5), entry: None };
-            let log = StreamFacts { length: 3, last: at(last), first: Some(at(10)), newest: Some(at(newest)), added };
-            missed(&place, &log, "log").map(|apart| apart.rift)
-        };
-        assert_eq!(missed(50, 50, Some(5)), None);
-        assert_eq!(missed(50, 50, Some(6)), Some(Rift::Hole), "one in the middle");
-        assert_eq!(missed(50, 60, Some(6)), Some(Rift::Hole), "the newest, before anybody read it");
-        assert_eq!(missed(60, 60, Some(7)), None, "this host is not at the end");
-        assert_eq!(missed(50, 50, Some(4)), None, "a server that did not count at first");
-        assert_eq!(missed(50, 50, None), None, "one that does not count");
-    }
 }

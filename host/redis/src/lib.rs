@@ -28,7 +28,6 @@ mod leases;
 mod log;
 mod names;
 mod pace;
-mod probe;
 mod reply;
 mod report;
 mod reporter;
@@ -59,8 +58,8 @@ pub use report::{API_VERSION, FindingReport, HeldReport, HostReport, REPORT_BYTE
 pub use reporter::{Identity, REPORT_TTL_S, Reporter, Seen};
 pub use reseed::Remains;
 pub use settings::{Settings, SettingsError};
+pub use sluice_core::probe::StreamFacts;
 pub use snapshots::Shelf;
-pub use stream::StreamFacts;
 
 use address::Address;
 use commands::Commands;
@@ -98,8 +97,8 @@ impl Redis {
         let address = Arc::new(Address::parse(&settings.url, &names.log)?);
         let inner = Inner {
             tail: Tail::new(address.clone(), names.log.clone(), &settings),
-            commands: Commands::new(address.clone(), &settings, settings.answer_ms),
-            blobs: Commands::new(address.clone(), &settings, settings.blob_ms),
+            commands: Commands::new(address.clone(), &settings, "commands", settings.answer_ms),
+            blobs: Commands::new(address.clone(), &settings, "blobs", settings.blob_ms),
             address,
             names,
             count: hole::Count::default(),

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use redis::{Cmd, Value};
+use sluice_core::probe;
 use sluice_core::{Entry, Lost, Place, PullError, Revision};
 use sluice_node::ports::{Answer, AppendError, Log};
 
 use crate::Redis;
 use crate::hole;
 use crate::pace::Pace;
-use crate::probe;
 use crate::tail::Unpulled;
 use crate::trouble::{Kind, Trouble};
 

@@ -1,10 +1,10 @@
 //! A log that begins behind what hosts have, with whatever was published since.
 
+use sluice_core::probe::StreamFacts;
 use sluice_core::{Lost, Revision};
 use sluice_node::hub::wall_ms;
 
 use crate::Redis;
-use crate::stream::StreamFacts;
 
 /// How often a publisher may come in between before reseeding gives up.
 const TRIES_MAX: usize = 16;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::durable::Durability;
-use crate::names::Space;
+use crate::names::{HostId, Space};
 
 /// Which Redis, which space, and how long anything may take.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Settings {
     pub url: String,
     /// The space.
     pub space: Space,
+    /// The host; its name says when it connects. None for a command, which waits for nobody.
+    pub host: Option<HostId>,
     /// How long connecting may take, name resolution and login included, in ms.
     pub connect_ms: u64,
     /// How long a command may take, in ms: a server that stands still must be noticed.
@@ -34,9 +36,11 @@ pub struct Settings {
     pub batch_bytes: usize,
     /// Most entries one read asks for, for the same reason.
     pub batch_entries_max: usize,
-    /// First limit of the random pause before connecting again, in ms; doubles with each failure.
+    /// The window in which hosts connect that start together or are cut off together, in ms.
+    pub spread_ms: u64,
+    /// The window after a first failure, in ms; doubles with each further one.
     pub backoff_min_ms: u64,
-    /// Last limit of that pause, in ms: a fleet must not fall upon a server that comes back.
+    /// The longest window, in ms: a fleet must not fall upon a server that comes back.
     pub backoff_max_ms: u64,
 }
 
@@ -50,6 +54,7 @@ impl Settings {
         Settings {
             url: url.into(),
             space,
+            host: None,
             connect_ms: 3_000,
             answer_ms: 2_000,
             blob_ms: 30_000,
@@ -59,6 +64,7 @@ impl Settings {
             slack_ms: 2_000,
             batch_bytes: 1 << 20,
             batch_entries_max: 1_000,
+            spread_ms: 500,
             backoff_min_ms: 50,
             backoff_max_ms: 2_000,
         }

@@ -1,38 +1,12 @@
 //! What the server says about the log as a whole.
 
 use redis::Value;
+use sluice_core::probe::StreamFacts;
 use sluice_core::{Lost, Revision};
 
 use crate::Redis;
 use crate::log::{odd, revision};
 use crate::trouble::Trouble;
-
-/// The log's stream, as `XINFO STREAM` has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamFacts {
-    /// Entries it holds now.
-    pub length: u64,
-    /// The newest revision it ever gave out.
-    pub last: Revision,
-    /// The oldest entry it still holds; none when it holds none.
-    pub first: Option<Revision>,
-    /// The newest; it can be older than `last`, when that was deleted.
-    pub newest: Option<Revision>,
-    /// How many entries were ever added. Servers older than Redis 7 do not say; after a failover it can be
-    /// too low: a hint, not a proof.
-    pub added: Option<u64>,
-}
-
-impl StreamFacts {
-    /// Entries that a host at `cursor`, with `index` entries folded, has not decided; none when nobody can tell.
-    pub fn behind(&self, cursor: Revision, index: u64) -> Option<u64> {
-        match self.added {
-            _ if cursor >= self.last => Some(0),
-            Some(added) => Some(added.saturating_sub(index)),
-            None => None,
-        }
-    }
-}
 
 impl Redis {
     /// What the server says about the log; none when there is no log yet.

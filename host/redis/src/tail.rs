@@ -17,13 +17,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sluice_core::probe::{self, Odd};
 use sluice_core::{Entry, Lost, Place, Revision};
 use tokio::time::sleep_until;
 
 use crate::address::Address;
 use crate::backoff::Backoff;
 use crate::pace::Pace;
-use crate::probe::{self, Odd};
 use crate::resp::Record;
 use crate::settings::Settings;
 use crate::trouble::Trouble;
@@ -107,7 +107,7 @@ impl Tail {
             line: Mutex::new(Line {
                 parked: None,
                 pace: Pace::new(settings.batch_bytes, settings.batch_entries_max),
-                backoff: Backoff::new(settings),
+                backoff: Backoff::new(settings, "log"),
                 server: None,
             }),
         }
@@ -119,8 +119,12 @@ impl Tail {
         let parked = self.line().parked_for(place.revision);
         let result = match self.unless_moved(parked).await {
             Some(parked) => match self.go_on(parked, &place, self.block).await {
-                // The server was restarted between two pulls: no news, and no reason to make others wait.
-                Err(Failure::Trouble(Trouble::HungUp)) => self.start(&place).await,
+                // The server was restarted between two pulls: no news, and no reason to make others wait. All other hosts
+                // were cut off as well.
+                Err(Failure::Trouble(Trouble::HungUp)) => {
+                    self.line().backoff.spread();
+                    self.start(&place).await
+                }
                 Err(Failure::Trouble(trouble)) if self.address.has_moved(&trouble) => self.start(&place).await,
                 other => other,
             },
@@ -220,7 +224,8 @@ impl Tail {
                 wire.answer(patience, self.bytes_max).await?
             }
         };
-        probe::compare(place, found.records.first()).map_err(Failure::Odd)
+        let found = found.records.into_iter().next().map(|record| Entry::read(record.revision, record.fields));
+        probe::compare(place, found.as_ref()).map_err(Failure::Odd)
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {

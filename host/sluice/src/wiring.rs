@@ -48,7 +48,8 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
     let faults = faults::read()?;
     let found = life::found(settings, faults.store)?;
     let bounds = redis_settings(&settings.redis, &settings.space)?;
-    let bounds = sluice_redis::Settings { durable: settings.durable, ..bounds };
+    let host = settings.id.parse().map_err(usage)?;
+    let bounds = sluice_redis::Settings { host: Some(host), durable: settings.durable, ..bounds };
     let redis = Arc::new(Redis::new(bounds).map_err(usage)?);
     let larder = Arc::new(Larder::new(&settings.data, redis.clone()));
     let judge: Arc<dyn Judge> = Arc::new(hosts_judge(settings, larder.clone())?);

@@ -3,18 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sluice_core::{
-    Apart, Ask, Batch, BlobRef, Effect, Entry, Event, Fault, Judged, Lost, Place, PullError, Revision, Rift, Snapshot,
-    Verdict,
-};
+use sluice_core::{Ask, Batch, BlobRef, Effect, Entry, Event, Fault, Judged, Lost, Place, Snapshot, Verdict};
 
 use crate::judge;
 use crate::laws::{self, Law};
 use crate::weather::Bug;
-use crate::world::{Happening, PULL_ENTRIES_MAX, World};
+use crate::world::{Happening, World};
 
-/// How long a log waits before it looks for news again, in ms, and how often it does.
-const POLL_MS: u64 = 150;
+/// How often a log looks for news before it answers that there are none.
 const POLLS: u8 = 4;
 
 impl World {
@@ -22,8 +18,7 @@ impl World {
         match effect {
             Effect::Pull { after } => {
                 laws::place_is_known(&after, &self.log)?;
-                let after = after.revision;
-                laws::pulls_are_bounded(&self.hosts[host], &self.log, after)?;
+                laws::pulls_are_bounded(&self.hosts[host], &after)?;
                 self.hosts[host].pull += 1;
                 let pull = self.hosts[host].pull;
                 let pause_ms = self.rng.u64(0..8);
@@ -35,36 +30,8 @@ impl World {
             Effect::Install(batch) => self.install(host, &batch)?,
             Effect::Report(_) => self.answer(host, Event::Reported),
             Effect::Restore { beyond } => self.restore(host, beyond),
-            // No log here loses its end; the answer is one of a host that could not.
-            Effect::Rejoin => self.answer(host, Event::Restored(Err(away()))),
+            Effect::Rejoin => self.rejoin(host)?,
         }
-        Ok(())
-    }
-
-    /// The log looks whether there is anything behind `after`.
-    pub(crate) fn read(&mut self, host: usize, pull: u64, after: Revision, polls: u8) -> Law {
-        if self.hosts[host].pull != pull {
-            return Ok(());
-        }
-        if self.weather.is_log_away(self.now) {
-            self.answer(host, Event::Pulled { after, result: Err(PullError::Away(away())) });
-            return Ok(());
-        }
-        if self.log.is_trimmed_behind(after) && self.run.bug != Bug::GapUnseen {
-            let apart = Apart { rift: Rift::Trimmed, why: "the log begins later".to_owned() };
-            self.answer(host, Event::Pulled { after, result: Err(PullError::Apart(apart)) });
-            return Ok(());
-        }
-        let limit = self.rng.usize(1..=PULL_ENTRIES_MAX);
-        let mut entries = self.log.read(after, limit);
-        if entries.is_empty() && polls > 0 {
-            self.later(POLL_MS, Happening::Read { host, pull, after, polls: polls - 1 });
-            return Ok(());
-        }
-        if self.run.bug == Bug::EntrySkipped && entries.len() > 2 {
-            entries.remove(1);
-        }
-        self.answer(host, Event::Pulled { after, result: Ok(entries) });
         Ok(())
     }
 
@@ -147,6 +114,9 @@ impl World {
     fn install(&mut self, host: usize, batch: &Arc<Batch>) -> Law {
         laws::applied_was_judged(&self.hosts[host], batch, &self.log)?;
         laws::state_is_the_fold(&batch.state, &self.log)?;
+        if batch.is_restored {
+            laws::nothing_vanishes(&self.hosts[host].served, &batch.state, &self.log)?;
+        }
         if self.run.bug != Bug::InstallBeforePersist {
             self.hosts[host].served = batch.state.clone();
         }
@@ -168,6 +138,6 @@ impl World {
     }
 }
 
-fn away() -> Lost {
+pub(crate) fn away() -> Lost {
     Lost("away".to_owned())
 }

@@ -13,6 +13,8 @@ pub struct Disk {
     unsynced: Vec<Arc<Batch>>,
     /// The state of the newest batch that is safe: what opening must give again.
     pub tip: State,
+    /// What its files still tell of how it came there: a state, and the steps from there on.
+    pub past: (State, Vec<Step>),
 }
 
 impl Disk {
@@ -39,8 +41,10 @@ impl Disk {
             if batch.is_restored {
                 self.image = batch.state.clone();
                 self.steps.clear();
+                self.past = (batch.state.clone(), Vec::new());
             }
             self.steps.extend(batch.steps.iter().cloned());
+            self.past.1.extend(batch.steps.iter().cloned());
             self.tip = batch.state.clone();
         }
     }
@@ -61,6 +65,12 @@ impl Disk {
             self.image = torn.clone();
             self.tip = torn;
         }
+    }
+
+    /// The newest state that came as a whole and that is or may be on it: a log that lacks it leads nowhere from here.
+    pub fn whole(&self) -> &State {
+        let coming = self.unsynced.iter().rev().find(|batch| batch.is_restored);
+        coming.map_or(&self.past.0, |batch| &batch.state)
     }
 
     /// Reads everything back, as a host does when it starts.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
-use crate::weather::Bug;
+use crate::weather::{Blow, Bug};
 use crate::world::World;
 
 /// Which history to run.
@@ -30,6 +30,18 @@ pub struct Tally {
     pub held: u64,
     /// Entries by outcome.
     pub outcomes: BTreeMap<&'static str, u64>,
+    /// What befell the log.
+    pub blows: BTreeMap<Blow, u64>,
+    /// How often the log's clock was set.
+    pub clocks: u64,
+    /// Pulls that found the log and the host apart, by how.
+    pub rifts: BTreeMap<&'static str, u64>,
+    /// Tries to put back what the log lost: those that came to nothing, and those that did.
+    pub rejoins: [u64; 2],
+    /// Hosts whose folder people had to empty: the log had lost all that they kept of it.
+    pub emptied: u64,
+    /// What came of lost changes that are back, by outcome.
+    pub back: BTreeMap<&'static str, u64>,
 }
 
 /// A broken law.
@@ -41,6 +53,26 @@ pub struct Failure {
     pub law: String,
     /// The last steps before.
     pub trace: Vec<String>,
+}
+
+impl Tally {
+    /// Adds another history's.
+    pub fn add(&mut self, other: Tally) {
+        self.steps += other.steps;
+        self.crashes += other.crashes;
+        self.held += other.held;
+        self.clocks += other.clocks;
+        self.emptied += other.emptied;
+        for (own, other) in [(&mut self.effects, other.effects), (&mut self.rejoins, other.rejoins)] {
+            own.iter_mut().zip(other).for_each(|(own, other)| *own += other);
+        }
+        for (own, other) in
+            [(&mut self.outcomes, other.outcomes), (&mut self.rifts, other.rifts), (&mut self.back, other.back)]
+        {
+            other.into_iter().for_each(|(name, count)| *own.entry(name).or_default() += count);
+        }
+        other.blows.into_iter().for_each(|(blow, count)| *self.blows.entry(blow).or_default() += count);
+    }
 }
 
 /// Runs a history to its end.

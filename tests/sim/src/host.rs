@@ -18,7 +18,9 @@ pub struct Host {
     /// What its readers see.
     pub served: State,
     /// The furthest its readers have seen, in any life.
-    pub seen: u64,
+    pub seen: Revision,
+    /// When it last held what it has against what the log counts.
+    pub counted: Option<Millis>,
     /// The entries its validators have ruled on in this life.
     pub judged: BTreeSet<(Revision, Digest)>,
     /// The newest pull; a log answers only that one.
@@ -54,7 +56,7 @@ impl Host {
         self.life += 1;
         self.served = node.served().clone();
         self.node = Some(node);
-        (self.is_stopping, self.wake) = (false, None);
+        (self.is_stopping, self.wake, self.counted) = (false, None, None);
         self.judged.clear();
         self.stale.clear();
         effects

@@ -1,10 +1,16 @@
 //! What must hold after every step, each law a function. `Err` says which was broken and how.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use sluice_core::key::{COMPONENTS, VALIDATORS};
-use sluice_core::{Ask, Batch, Change, Item, Key, Millis, Node, Outcome, Place, Revision, State, Step};
+use sluice_core::{
+    Ask, Batch, Change, Entry, Item, Key, Millis, Node, Outcome, Place, Refusal, Revision, Rift, State, Step,
+};
+use sluice_node::rejoin::LOST_FIELD;
 
+use crate::branch::{Branch, Line};
 use crate::host::{Host, settings};
 use crate::judge;
 use crate::log::Log;
@@ -15,7 +21,7 @@ pub type Law = Result<(), String>;
 
 /// Readers never see an older revision than they have seen, not even across a crash.
 pub fn served_never_falls(host: &Host) -> Law {
-    holds(host.served.index >= host.seen, || format!("served entry {} after entry {}", host.served.index, host.seen))
+    holds(host.served.cursor >= host.seen, || format!("served {} after {}", host.served.cursor, host.seen))
 }
 
 /// A node looks at everything that is due, so its deadline lies ahead; else its caller would spin.
@@ -34,47 +40,56 @@ pub fn held_is_one_bounded_set(node: &Node) -> Law {
 
 /// A node says where it stands so that its log can tell whether it still is the same one.
 pub fn place_is_known(place: &Place, log: &Log) -> Law {
-    let index = log.place(place.revision);
-    let digest = log.line(place.revision).map(|line| line.entry.digest);
-    holds(place.index == Some(index as u64) && place.entry == digest, || {
-        format!("{place:?} is entry {index}, {digest:?}")
-    })
+    let is_of = |branch: &Branch| {
+        let digest = branch.line(place.revision).map(|line| line.entry.digest);
+        place.index == Some(branch.place(place.revision) as u64) && place.entry == digest
+    };
+    holds(log.branches().any(is_of), || format!("{place:?} is nowhere in the log"))
 }
 
 /// No more is pulled than may be in the line, in the batch being folded and in the one being written, which
 /// have one bound together; the last pull may go beyond it by as much as a pull brings.
-pub fn pulls_are_bounded(host: &Host, log: &Log, after: Revision) -> Law {
-    let ahead = (log.place(after) as u64).saturating_sub(host.disk.tip.index);
+pub fn pulls_are_bounded(host: &Host, after: &Place) -> Law {
+    let ahead = after.index.unwrap_or_default().saturating_sub(host.disk.tip.index);
     let most = (settings().line_entries_max + PULL_ENTRIES_MAX) as u64;
     holds(ahead <= most, || format!("{ahead} entries are pulled and not yet on disk"))
 }
 
 /// Validators see whole changes, no two on one key, and for each the rules that name it, the old values and all
-/// that it may look up as the log has them just before it.
+/// that it may look up as a log has them just before it.
 pub fn asks_are_fair(ask: &Ask, log: &Log) -> Law {
     let mut keys = BTreeSet::new();
     for entry in &ask.entries {
         let at = entry.revision;
         let Ok(change) = &entry.content else { return Err(format!("{at} is malformed, yet was judged")) };
         holds(change.missing().next().is_none(), || format!("{at} was judged without its blobs"))?;
-        let Some(before) = log.before(at) else { return Err(format!("{at} is not in the log")) };
-        let own: BTreeSet<&Key> = change.keys().collect();
-        for key in own {
+        for key in change.keys().collect::<BTreeSet<&Key>>() {
             holds(keys.insert(key), || format!("{key} is in two changes of one ask"))?;
-            holds(is_same(ask.before.item(key), before.item(key)), || {
-                format!("{at} was judged on {key} at {}", ask.before.revision_of(key))
-            })?;
         }
-        holds(rules(&ask.before, change).eq(rules(before, change)), || format!("{at} was judged under other rules"))?;
-        holds(looked_up(&ask.before, change).eq(looked_up(before, change)), || {
-            format!("{at} was judged while what it looks up was another")
-        })?;
+        // What comes behind a hole has two pasts, and a host may be in either.
+        let led = log.branches().filter(|branch| branch.leads_to(&ask.before) && branch.has(at, entry.digest));
+        let none = Err(format!("{at} does not follow on {} in any log", ask.before.cursor));
+        led.filter_map(|branch| branch.before(at))
+            .fold(none, |law, before| law.or_else(|_| is_fair(ask, change, at, before)))?;
     }
     Ok(())
 }
 
+fn is_fair(ask: &Ask, change: &Change, at: Revision, before: &State) -> Law {
+    for key in change.keys() {
+        holds(is_same(ask.before.item(key), before.item(key)), || {
+            format!("{at} was judged on {key} at {}", ask.before.revision_of(key))
+        })?;
+    }
+    holds(rules(&ask.before, change).eq(rules(before, change)), || format!("{at} was judged under other rules"))?;
+    holds(looked_up(&ask.before, change).eq(looked_up(before, change)), || {
+        format!("{at} was judged while what it looks up was another")
+    })
+}
+
 /// Every outcome is that of the plain fold.
 pub fn outcomes_agree(batch: &Batch, log: &Log) -> Law {
+    let Some(log) = log.branch_of(&batch.state) else { return Err(no_log(&batch.state)) };
     for step in &batch.steps {
         let (Step::Folded(settled) | Step::Released(settled)) = step else { continue };
         let at = settled.entry.revision;
@@ -88,6 +103,7 @@ pub fn outcomes_agree(batch: &Batch, log: &Log) -> Law {
 
 /// Nothing becomes current whose verdict was needed and never given on this host.
 pub fn applied_was_judged(host: &Host, batch: &Batch, log: &Log) -> Law {
+    let Some(log) = log.branch_of(&batch.state) else { return Err(no_log(&batch.state)) };
     for step in &batch.steps {
         let (Step::Folded(settled) | Step::Released(settled)) = step else { continue };
         let at = settled.entry.revision;
@@ -97,15 +113,19 @@ pub fn applied_was_judged(host: &Host, batch: &Batch, log: &Log) -> Law {
     Ok(())
 }
 
-/// A state is the plain fold of as many entries as it has folded; where entries are held, their keys stand
+/// A state is the plain fold, in one history that there was, of as many entries as it has folded; where entries are held, their keys stand
 /// as they were just before the oldest that touches them, and everything else as if they were not there.
 pub fn state_is_the_fold(state: &State, log: &Log) -> Law {
-    let Some(plain) = log.after(state.index) else { return Err(format!("{} entries were folded", state.index)) };
-    let heads = |state: &State| (state.cursor, state.chain);
-    holds(heads(state) == heads(plain), || format!("at {} with another chain than {}", state.cursor, plain.cursor))?;
+    let Some(log) = log.branch_of(state) else { return Err(no_log(state)) };
+    let Some(plain) = log.after(state.index) else { return Err(no_log(state)) };
     holds(state.tokens.iter().eq(plain.tokens.iter()), || "the tokens differ".to_owned())?;
     let settled = plain.refused.iter().filter(|refused| !state.held.contains_key(&refused.revision));
-    holds(state.refused.iter().eq(settled), || "the refusals differ".to_owned())?;
+    holds(state.refused.iter().eq(settled), || {
+        let revisions = |state: &State| {
+            state.refused.iter().map(|refused| (refused.revision, refused.refusal.clone())).collect::<Vec<_>>()
+        };
+        format!("refused {:?}, not {:?}", revisions(state), revisions(plain))
+    })?;
     if state.held.is_empty() {
         let sums = |state: &State| (state.root(), state.len(), state.bytes(), state.has_bindings());
         return holds(sums(state) == sums(plain), || format!("{:?} is not {:?}", sums(state), sums(plain)));
@@ -115,7 +135,9 @@ pub fn state_is_the_fold(state: &State, log: &Log) -> Law {
         let oldest = state.held.values().find(|entry| entry.content.iter().any(|change| touches(change, key)));
         let expected = oldest.and_then(|entry| log.before(entry.revision)).unwrap_or(plain);
         let (found, wanted) = (state.item(key), expected.item(key));
-        holds(is_same(found, wanted), || format!("{key} is {found:?}, not {wanted:?}, while others are held"))?;
+        holds(is_same(found, wanted), || {
+            format!("{key} is {found:?}, not {wanted:?}, while {:?} are held", state.held.keys().collect::<Vec<_>>())
+        })?;
     }
     Ok(())
 }
@@ -124,8 +146,94 @@ pub fn state_is_the_fold(state: &State, log: &Log) -> Law {
 pub fn has_arrived(host: &Host, log: &Log) -> bool {
     host.node.as_ref().is_some_and(|node| {
         let served = node.served();
-        served.index == log.tip().index && served.held.is_empty() && node.is_settled() && !host.is_stopping
+        let is_there = served.index == log.tip().index && log.leads_to(served);
+        is_there && served.held.is_empty() && node.is_settled() && !host.is_stopping
     })
+}
+
+/// A host whose log was emptied serves what it had, and says so.
+pub fn stands_still(host: &Host) -> bool {
+    host.node.as_ref().is_some_and(|node| {
+        let is_told = node.standing().rift == Some(Rift::Reset);
+        is_told && node.served().index > 0 && node.is_settled() && !host.is_stopping
+    })
+}
+
+/// A host that goes over to another history takes along, in it, all that changed something in the one it served: under
+/// its old revision, or as a lost entry that is back.
+pub fn nothing_vanishes(served: &State, coming: &State, log: &Log) -> Law {
+    let (Some(old), Some(new)) = (log.branch_of(served), log.branch_of(coming)) else { return Err(no_log(coming)) };
+    let had = old.lines()[..served.index as usize].iter().skip(old.common(new)).filter(|line| line.came_to_something());
+    let has = &new.lines()[..coming.index as usize];
+    for line in had {
+        let at = line.entry.revision;
+        holds(is_back(&line.entry, has), || format!("{at} was served, and vanished at {}", coming.cursor))?;
+    }
+    Ok(())
+}
+
+/// What hosts had on disk when the log lost it is there again, to be found by its old revision or by its token.
+pub fn owed_is_back(owed: &[Arc<Entry>], log: &Log) -> Law {
+    for entry in owed {
+        holds(is_back(entry, log.lines()), || format!("{} was lost and is not back", entry.revision))?;
+    }
+    Ok(())
+}
+
+/// A lost change comes back once: whatever else names it is a duplicate.
+pub fn nothing_twice(log: &Log) -> Law {
+    let mut back = BTreeSet::new();
+    for line in log.lines() {
+        let Some(lost) = line.field(LOST_FIELD) else { continue };
+        // What makes no sense any more, such as an end that has passed, changes nothing however often it comes.
+        let is_other = matches!(line.outcome, Outcome::Refused(Refusal::Duplicate(_) | Refusal::Malformed(_)));
+        let puts: Vec<_> =
+            line.entry.fields.iter().filter(|(name, _)| !name.starts_with(b"base:") && name != "token").collect();
+        holds(is_other || back.insert((lost, puts)), || {
+            format!("{} comes back a second time at {}", String::from_utf8_lossy(lost), line.entry.revision)
+        })?;
+    }
+    Ok(())
+}
+
+/// A lost change that is back does away with nothing that it could not have seen.
+pub fn nothing_unseen(log: &Log) -> Law {
+    for (place, line) in log.lines().iter().enumerate() {
+        let (Some(name), Outcome::Applied(_), Some(change)) = (line.field(LOST_FIELD), &line.outcome, line.change())
+        else {
+            continue;
+        };
+        let named = |line: &Line| line.entry.revision.to_string().as_bytes() == name;
+        let had = log.lost.iter().filter(|lost| lost.lines().iter().any(|line| named(line)));
+        let first = had.map(|lost| lost.common(log)).max().unwrap_or_default();
+        let Some(before) = log.after(place as u64) else { continue };
+        for key in change.edits.iter().map(|edit| &edit.key) {
+            let found = before.revision_of(key);
+            let is_new =
+                log.place(found) > first && log.line(found).is_some_and(|line| line.field(LOST_FIELD).is_none());
+            holds(!is_new, || format!("{} came back over {key} of {found} unseen", line.entry.revision))?;
+        }
+    }
+    Ok(())
+}
+
+fn is_back(entry: &Entry, lines: &[Arc<Line>]) -> bool {
+    let (lost, token) = (entry.revision.to_string(), rejoin_token(entry));
+    lines.iter().any(|line| {
+        let is_named = line.field(LOST_FIELD) == Some(lost.as_bytes());
+        let has_token = line.change().is_some_and(|change| change.token.as_ref() == Some(&token));
+        is_named || has_token || line.entry.digest == entry.digest
+    })
+}
+
+/// The entry's own token, or the one it gets when it is lost.
+fn rejoin_token(entry: &Entry) -> Bytes {
+    let own = entry.content.iter().find_map(|change| change.token.clone());
+    own.unwrap_or_else(|| format!("lost:{}", entry.digest).into())
+}
+
+fn no_log(state: &State) -> String {
+    format!("entry {} at {} is the end of no log there was", state.index, state.cursor)
 }
 
 fn touches(change: &Change, key: &Key) -> bool {

@@ -1,139 +1,201 @@
-//! The one log all hosts read, with the plain fold of every prefix of it beside.
+//! The one log all hosts read, as a server keeps it: it can lose its end, be emptied, or lack entries in the middle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sluice_core::{Digest, Entry, Millis, Outcome, Revision, State, fold};
+use sluice_core::probe::StreamFacts;
+use sluice_core::{Digest, Entry, Millis, Revision, State};
 
-use crate::judge;
+use crate::branch::{Branch, Line};
 
 /// The fields of an entry.
 pub type Fields = Vec<(Bytes, Bytes)>;
 
-/// What became of an entry in the plain fold.
-pub struct Line {
-    /// The entry as it stands in the log.
-    pub entry: Arc<Entry>,
-    /// Its outcome.
-    pub outcome: Outcome,
-    /// Whether a verdict was asked for that may differ from plain acceptance.
-    pub is_judged: bool,
-}
-
-/// The log and its plain fold: nothing lost, nothing late, one entry after the other.
+/// The log with its plain fold, and every other history that it had.
+#[derive(Default)]
 pub struct Log {
-    lines: Vec<Line>,
-    /// `states[n]` is the state after `n` entries.
-    states: Vec<State>,
-    blobs: BTreeMap<Digest, (Bytes, Millis)>,
-    /// How many entries the newest snapshot has folded, if there is one.
-    snapshot: Option<usize>,
+    branch: Branch,
+    /// What it was before it lost something, each as long as it was then.
+    pub lost: Vec<Branch>,
+    /// What readers see of it that came too late for what was deleted from its middle.
+    holed: Option<Branch>,
+    deleted: BTreeSet<usize>,
+    blobs: Blobs,
+    /// The newest state that was stored, if one was.
+    snapshot: Option<State>,
     /// How many entries are gone from the old end.
     trimmed: usize,
+    /// How far the server's clock is off, in ms.
+    pub skew_ms: i64,
+    /// Revisions that are given out a second time, as by a server that took over within the same ms.
+    again: VecDeque<Revision>,
 }
 
-impl Default for Log {
-    fn default() -> Self {
-        Log { lines: Vec::new(), states: vec![State::default()], blobs: BTreeMap::new(), snapshot: None, trimmed: 0 }
-    }
-}
+#[derive(Default)]
+struct Blobs(BTreeMap<Digest, (Bytes, Millis)>);
 
 impl Log {
     /// Appends an entry, as `XADD` would, and folds it.
-    pub fn append(&mut self, now: Millis, fields: Fields) -> &Line {
-        let entry = Entry::read(self.next(now), fields);
-        let mut filled = entry.clone();
-        self.fill(&mut filled);
-        let mut state = self.tip().clone();
-        let mut is_judged = false;
-        let outcome = fold::fold(&mut state, &filled, |before, change| {
-            is_judged = change.is_about_rules() || judge::bound(before, change).next().is_some();
-            judge::judge(before, change)
-        });
-        self.states.push(state);
-        self.lines.push(Line { entry: Arc::new(entry), outcome, is_judged });
-        self.lines.last().expect("a line was just pushed")
+    pub fn append(&mut self, now: Millis, mut fields: Fields) -> &Line {
+        let revision = self.next(now);
+        let mut entry = Entry::read(revision, fields.clone());
+        // What is the same in all, id included, is the same entry: nobody could tell, so it does not happen here.
+        if self.lost.iter().any(|branch| branch.has(revision, entry.digest)) {
+            fields.push((Bytes::from_static(b"x-again"), Bytes::from(self.lost.len().to_string())));
+            entry = Entry::read(revision, fields);
+        }
+        self.push(Arc::new(entry))
+    }
+
+    fn push(&mut self, entry: Arc<Entry>) -> &Line {
+        let filled = self.blobs.filled(&entry);
+        if let Some(holed) = &mut self.holed {
+            holed.append(entry.clone(), &filled);
+        }
+        self.branch.append(entry, &filled)
     }
 
     /// Stores a blob that hosts will find from `since` on.
     pub fn store(&mut self, bytes: Bytes, since: Millis) -> Digest {
         let digest = Digest::of(&bytes);
-        self.blobs.entry(digest).or_insert((bytes, since));
+        self.blobs.0.entry(digest).or_insert((bytes, since));
         digest
     }
 
     /// The bytes of a blob, once they are there.
     pub fn blob(&self, digest: Digest, now: Millis) -> Option<&Bytes> {
-        self.blobs.get(&digest).filter(|(_, since)| *since <= now).map(|(bytes, _)| bytes)
+        self.blobs.0.get(&digest).filter(|(_, since)| *since <= now).map(|(bytes, _)| bytes)
     }
 
     /// Up to `limit` entries behind `after`.
     pub fn read(&self, after: Revision, limit: usize) -> Vec<Arc<Entry>> {
-        let start = self.place(after).max(self.trimmed);
-        self.lines[start..].iter().take(limit).map(|line| line.entry.clone()).collect()
+        let start = self.place(after);
+        let there = self.there().skip_while(|(place, _)| *place < start);
+        there.take(limit).map(|(_, entry)| entry.clone()).collect()
     }
 
-    /// Stores the state after so many entries, unless a newer one is stored, and forgets some of these entries.
-    pub fn snapshot_at(&mut self, entries: usize, trimmed: usize) {
-        let newest = entries.min(self.lines.len()).max(self.snapshot.unwrap_or_default());
-        self.snapshot = Some(newest);
-        self.trimmed = self.trimmed.max(trimmed.min(newest));
+    /// What the server says of it; none when there is no stream.
+    pub fn facts(&self) -> Option<StreamFacts> {
+        if self.lines().is_empty() {
+            return None;
+        }
+        let end = |(_, entry): (usize, &Arc<Entry>)| entry.revision;
+        Some(StreamFacts {
+            length: self.there().count() as u64,
+            last: self.tip().cursor,
+            first: self.there().next().map(end),
+            newest: self.there().last().map(end),
+            added: Some(self.tip().index),
+        })
+    }
+
+    fn there(&self) -> impl Iterator<Item = (usize, &Arc<Entry>)> {
+        let lines = self.lines().iter().enumerate().skip(self.trimmed);
+        lines.filter(|(place, _)| !self.deleted.contains(place)).map(|(place, line)| (place, &line.entry))
+    }
+
+    /// Stores a state, unless a newer one is stored.
+    pub fn keep(&mut self, state: &State) {
+        if self.snapshot.as_ref().is_none_or(|newest| newest.index < state.index) {
+            self.snapshot = Some(state.clone());
+        }
+    }
+
+    /// Forgets so many entries, as far as a stored state has them.
+    pub fn trim(&mut self, entries: usize) {
+        let kept = self.snapshot.as_ref().map_or(0, |state| state.index as usize);
+        self.trimmed = self.trimmed.max(entries.min(kept));
     }
 
     /// The newest state that was stored.
     pub fn snapshot(&self) -> Option<&State> {
-        self.states.get(self.snapshot?)
+        self.snapshot.as_ref()
     }
 
-    /// Whether entries behind this one are gone.
-    pub fn is_trimmed_behind(&self, after: Revision) -> bool {
-        self.place(after) < self.trimmed
+    /// How many entries are gone from the old end.
+    pub fn trimmed(&self) -> usize {
+        self.trimmed
     }
 
-    /// How many entries there are up to and with `revision`.
-    pub fn place(&self, revision: Revision) -> usize {
-        self.lines.partition_point(|line| line.entry.revision <= revision)
+    /// Another server takes over that has got so many entries, and may give out the ids of the others again.
+    pub fn fail_over(&mut self, kept: usize, is_again: bool) {
+        let lost = std::mem::take(&mut self.branch);
+        self.branch = lost.until(kept);
+        let revisions = lost.lines()[kept..].iter().map(|line| line.entry.revision);
+        self.again = if is_again { revisions.collect() } else { VecDeque::new() };
+        self.lost.push(lost);
     }
 
-    /// The line of an entry.
-    pub fn line(&self, revision: Revision) -> Option<&Line> {
-        let place = self.place(revision).checked_sub(1)?;
-        self.lines.get(place).filter(|line| line.entry.revision == revision)
+    /// Somebody deletes the stream.
+    pub fn reset(&mut self) {
+        self.lost.push(std::mem::take(&mut self.branch));
+        (self.trimmed, self.snapshot) = (0, None);
     }
 
-    /// All lines.
-    pub fn lines(&self) -> &[Line] {
-        &self.lines
+    /// Somebody puts before it what a host has; entries that are not later than that are set aside.
+    pub fn reseed(&mut self, have: &State) {
+        let Some(led) = self.branch_of(have) else { return };
+        let led = led.until(have.index as usize);
+        let since = std::mem::replace(&mut self.branch, led);
+        (self.trimmed, self.snapshot) = (have.index as usize, Some(have.clone()));
+        let is_later = since.lines().first().is_some_and(|line| line.entry.revision > have.cursor);
+        for line in since.lines().iter().filter(|_| is_later) {
+            self.push(line.entry.clone());
+        }
+        self.lost.push(since);
     }
 
-    /// The state after so many entries.
-    pub fn after(&self, entries: u64) -> Option<&State> {
-        self.states.get(entries as usize)
+    /// Somebody deletes an entry.
+    pub fn delete(&mut self, place: usize) {
+        let mut holed = self.branch.until(place);
+        for line in &self.branch.lines()[place + 1..] {
+            holed.append(line.entry.clone(), &self.blobs.filled(&line.entry));
+        }
+        self.deleted.insert(place);
+        self.holed = Some(holed);
     }
 
-    /// The state just before an entry.
-    pub fn before(&self, revision: Revision) -> Option<&State> {
-        self.states.get(self.place(revision).checked_sub(1)?)
+    /// All histories there were, the newest first.
+    pub fn branches(&self) -> impl Iterator<Item = &Branch> {
+        [&self.branch].into_iter().chain(&self.holed).chain(self.lost.iter().rev())
     }
 
-    /// The state after all entries.
-    pub fn tip(&self) -> &State {
-        self.states.last().expect("there is always the empty state")
+    /// The history that led to a state.
+    pub fn branch_of(&self, state: &State) -> Option<&Branch> {
+        self.branches().find(|branch| branch.leads_to(state))
     }
 
-    fn next(&self, now: Millis) -> Revision {
+    fn next(&mut self, now: Millis) -> Revision {
         let last = self.tip().cursor;
-        let clock = Revision { ms: 1_000_000 + now.0, seq: 0 };
+        if let Some(again) = self.again.pop_front().filter(|again| *again > last) {
+            return again;
+        }
+        let clock = Revision { ms: (10_000_000 + now.0).saturating_add_signed(self.skew_ms), seq: 0 };
         if clock > last { clock } else { Revision { seq: last.seq + 1, ..last } }
     }
+}
 
-    fn fill(&self, entry: &mut Entry) {
-        let Ok(change) = &mut entry.content else { return };
-        let missing: Vec<_> = change.missing().collect();
-        for blob in missing {
-            let (bytes, _) = self.blobs.get(&blob.digest).expect("publishers store a blob before they name it");
-            change.fill(blob, bytes);
+/// Most of what is asked is asked of the history that is left.
+impl Deref for Log {
+    type Target = Branch;
+
+    fn deref(&self) -> &Branch {
+        &self.branch
+    }
+}
+
+impl Blobs {
+    fn filled(&self, entry: &Entry) -> Entry {
+        let mut entry = entry.clone();
+        if let Ok(change) = &mut entry.content {
+            let missing: Vec<_> = change.missing().collect();
+            for blob in missing {
+                let (bytes, _) = self.0.get(&blob.digest).expect("publishers store a blob before they name it");
+                change.fill(blob, bytes);
+            }
         }
+        entry
     }
 }

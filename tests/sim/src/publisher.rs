@@ -36,6 +36,7 @@ const WORDS: [&str; 6] = ["bad", "low", "middling", "up", "very long indeed", ""
 const GLOBS: [&str; 6] = ["**", "*", "shop/*", "a", "c/d/*", "z"];
 
 /// What all publishers of a history have in common.
+#[derive(Clone)]
 pub struct Habits {
     /// How many keys they write to.
     keys: usize,
@@ -104,7 +105,7 @@ impl Draft<'_> {
 
     /// Leaves some of it for later.
     fn times(&mut self) {
-        let now_ms = self.log.tip().cursor.ms.max(1_000_000 + self.now.0);
+        let now_ms = self.log.tip().cursor.ms.max(10_000_000 + self.now.0);
         let (from, until) = (now_ms + self.rng.u64(0..2_000), now_ms + self.rng.u64(0..4_000));
         let which = self.rng.u8(0..3);
         for (name, ms, is_wanted) in [("from", from, which != 0), ("until", until, which != 1)] {

@@ -31,10 +31,24 @@ pub enum Bug {
     ReadsUndeclared,
     /// A log that lost its old end goes on as if nothing were missing.
     GapUnseen,
+    /// Another entry under the same revision is taken for the one this host has.
+    ForkUnseen,
+    /// Nobody holds what a host has against what the log counts.
+    HoleUnseen,
+    /// An emptied log is taken for a space without keys.
+    ResetTaken,
+    /// A clock that was set is taken for another log.
+    ClockFeared,
+    /// What the log lost is appended again without what keeps it from being applied twice.
+    TokenDropped,
+    /// It is appended without the revisions it was based on.
+    BasesDropped,
+    /// The host goes over to the log that is left before it has read all of it.
+    SwapEarly,
 }
 
 /// The bugs that can be planted.
-pub const PLANTED: [Bug; 10] = [
+pub const PLANTED: [Bug; 17] = [
     Bug::InstallBeforePersist,
     Bug::StaleVerdict,
     Bug::RetryLost,
@@ -45,11 +59,31 @@ pub const PLANTED: [Bug; 10] = [
     Bug::EntrySkipped,
     Bug::ReadsUndeclared,
     Bug::GapUnseen,
+    Bug::ForkUnseen,
+    Bug::HoleUnseen,
+    Bug::ResetTaken,
+    Bug::ClockFeared,
+    Bug::TokenDropped,
+    Bug::BasesDropped,
+    Bug::SwapEarly,
 ];
+
+/// What befalls the log itself; one kind a seed, so that each is seen without the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Blow {
+    /// Another server takes over, without the newest entries.
+    Failover,
+    /// The stream is deleted, and put back from what a host has.
+    Reset,
+    /// The stream is deleted, and nobody comes.
+    Abandoned,
+    /// An entry is deleted that some host has not read.
+    Hole,
+}
 
 /// How likely each fault is. Every seed leaves some of them out altogether, for a fault that always
 /// happens hides what happens without it (swarm testing, Groce et al. 2012).
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Weather {
     /// An answer never comes.
     pub lost: f64,
@@ -67,6 +101,10 @@ pub struct Weather {
     pub stop: f64,
     /// Somebody stores a snapshot, and the log is trimmed behind it.
     pub trim: f64,
+    /// The clock of the log's server is set.
+    pub clock: f64,
+    /// What befalls the log, and when first.
+    pub blow: Option<(Blow, Millis)>,
     log: Vec<Spell>,
     disks: Vec<Vec<Spell>>,
     judges: Vec<Vec<Spell>>,
@@ -78,8 +116,7 @@ type Spell = (Millis, Millis);
 impl Weather {
     /// Nothing goes wrong.
     pub fn fine() -> Weather {
-        let (lost, doubled, late, fault, corrupt, crash, stop, trim) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
-        Weather { lost, doubled, late, fault, corrupt, crash, stop, trim, log: vec![], disks: vec![], judges: vec![] }
+        Weather::default()
     }
 
     /// The weather of a seed.
@@ -88,10 +125,14 @@ impl Weather {
         let (lost, doubled, late) = (one_of(0.03, 0.15), one_of(0.05, 0.25), one_of(0.05, 0.25));
         let (fault, corrupt) = (one_of(0.05, 0.4), one_of(0.1, 0.5));
         let (crash, stop, trim) = (one_of(0.005, 0.05), one_of(0.02, 0.1), one_of(0.05, 0.2));
+        let clock = one_of(0.02, 0.1);
+        let blow = [None, Some(Blow::Failover), Some(Blow::Reset), Some(Blow::Abandoned), Some(Blow::Hole)];
+        let blow = blow[[0, 0, 0, 1, 1, 1, 2, 3, 4, 4][rng.usize(0..10)]];
+        let blow = blow.map(|blow| (blow, Millis(rng.u64(1_000..CALM_MS / 2))));
         let log = spells(rng);
         let disks = (0..hosts).map(|_| spells(rng)).collect();
         let judges = (0..hosts).map(|_| spells(rng)).collect();
-        Weather { lost, doubled, late, fault, corrupt, crash, stop, trim, log, disks, judges }
+        Weather { lost, doubled, late, fault, corrupt, crash, stop, trim, clock, blow, log, disks, judges }
     }
 
     /// Until when faults happen.

@@ -1,16 +1,20 @@
 //! One history: an agenda of what happens when, and the laws after each step.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use fastrand::Rng;
-use sluice_core::{Effect, Event, Millis, Node, Revision, Step};
+use sluice_core::{Effect, Entry, Event, Millis, Node, Place, Step};
 
+use sluice_node::rejoin::LOST_FIELD;
+
+use crate::blows::Blown;
 use crate::history::{Run, Tally};
 use crate::host::Host;
 use crate::laws;
 use crate::log::Log;
 use crate::publisher::{self, Habits};
-use crate::weather::{Bug, Weather};
+use crate::weather::{Blow, Bug, Weather};
 
 /// Entries in one answer of the log.
 pub const PULL_ENTRIES_MAX: usize = 6;
@@ -28,7 +32,10 @@ const TRACE_LINES: usize = 30;
 #[derive(Clone, Debug)]
 pub(crate) enum Happening {
     Publish,
-    Read { host: usize, pull: u64, after: Revision, polls: u8 },
+    Blow(Blow),
+    Reseed,
+    Keep,
+    Read { host: usize, pull: u64, after: Place, polls: u8 },
     Answer { host: usize, life: u64, event: Event },
     Synced { host: usize, life: u64, number: u64 },
     Wake { host: usize, life: u64 },
@@ -46,7 +53,14 @@ pub(crate) struct World {
     agenda: BTreeMap<(Millis, u64), Happening>,
     numbers: u64,
     to_publish: u32,
-    habits: Habits,
+    pub(crate) habits: Habits,
+    /// The newest thing that befell the log.
+    pub(crate) blown: Blown,
+    pub(crate) is_reseeded: bool,
+    /// What hosts had on disk when the log lost it.
+    pub(crate) owed: Vec<Arc<Entry>>,
+    /// Until when somebody holds the lease of whoever appends lost entries, and its token.
+    pub(crate) lease: Option<(Millis, u64)>,
     pub(crate) trace: Option<VecDeque<String>>,
 }
 
@@ -62,7 +76,25 @@ impl World {
         let hosts = (0..count).map(|_| Host::default()).collect();
         let (log, tally, now) = (Log::default(), Tally::default(), Millis(0));
         let (agenda, habits) = (BTreeMap::new(), Habits::of(&mut rng, run.bug));
-        World { run, rng, now, weather, log, hosts, tally, agenda, numbers: 0, to_publish, habits, trace }
+        let (numbers, blown, is_reseeded, owed, lease) = (0, None, false, Vec::new(), None);
+        World {
+            run,
+            rng,
+            now,
+            weather,
+            log,
+            hosts,
+            tally,
+            agenda,
+            numbers,
+            to_publish,
+            habits,
+            blown,
+            is_reseeded,
+            owed,
+            lease,
+            trace,
+        }
     }
 
     pub(crate) fn play(&mut self) -> Result<Tally, String> {
@@ -70,6 +102,9 @@ impl World {
             self.later(0, Happening::Restart { host });
         }
         self.later(1, Happening::Publish);
+        if let Some((blow, at)) = self.weather.blow {
+            self.later(at.0, Happening::Blow(blow));
+        }
         while let Some(((now, _), happening)) = self.agenda.pop_first() {
             self.now = now;
             self.tally.steps += 1;
@@ -77,7 +112,7 @@ impl World {
             self.happen(happening)?;
             let is_calm = now >= Weather::calm() || self.run.crash_after.is_some();
             if is_calm && self.to_publish == 0 && self.has_arrived() {
-                return Ok(self.sum_up());
+                return self.sum_up();
             }
             if now > Weather::calm() + ARRIVAL_MS_MAX || self.tally.steps > STEPS_MAX {
                 return Err(self.who_is_missing());
@@ -89,6 +124,12 @@ impl World {
     fn happen(&mut self, happening: Happening) -> laws::Law {
         match happening {
             Happening::Publish => self.publish(),
+            Happening::Blow(blow) => self.blow(blow),
+            Happening::Reseed => {
+                self.reseed();
+                Ok(())
+            }
+            Happening::Keep => self.keep(),
             Happening::Read { host, pull, after, polls } => self.read(host, pull, after, polls),
             Happening::Answer { host, life, event } if self.is_alive(host, life) => self.tell(host, event),
             Happening::Wake { host, life } if self.is_alive(host, life) => {
@@ -127,7 +168,15 @@ impl World {
         if self.weather.strikes(&mut self.rng, self.now, self.weather.trim) {
             let entries = self.rng.usize(1..=self.log.lines().len());
             let trimmed = self.rng.usize(0..=entries);
-            self.log.snapshot_at(entries, trimmed);
+            // What is kept for hosts that are away is far more than what a failover loses.
+            if self.blown.is_none() {
+                let state = self.log.after(entries as u64).cloned();
+                state.into_iter().for_each(|state| self.log.keep(&state));
+                self.log.trim(trimmed);
+            }
+        }
+        if self.weather.strikes(&mut self.rng, self.now, self.weather.clock) {
+            self.set_clock();
         }
         let host = self.rng.usize(0..self.hosts.len());
         if self.weather.strikes(&mut self.rng, self.now, self.weather.stop) && self.hosts[host].node.is_some() {
@@ -146,7 +195,7 @@ impl World {
         self.carry_all(host, effects)
     }
 
-    fn carry_all(&mut self, host: usize, effects: Vec<Effect>) -> laws::Law {
+    pub(crate) fn carry_all(&mut self, host: usize, effects: Vec<Effect>) -> laws::Law {
         for effect in effects {
             self.note(|| format!("  host {host}: {effect:?}"));
             self.carry_out(host, effect)?;
@@ -197,10 +246,10 @@ impl World {
         self.later(pause_ms, Happening::Restart { host });
     }
 
-    fn check(&mut self, host: usize) -> laws::Law {
+    pub(crate) fn check(&mut self, host: usize) -> laws::Law {
         let own = &mut self.hosts[host];
         laws::served_never_falls(own)?;
-        own.seen = own.served.index;
+        own.seen = own.served.cursor;
         Ok(())
     }
 
@@ -214,28 +263,46 @@ impl World {
     }
 
     fn has_arrived(&self) -> bool {
+        let is_abandoned = matches!(self.blown, Some((_, Blow::Abandoned)));
+        if matches!(self.blown, Some((_, Blow::Reset))) && !self.is_reseeded {
+            return false;
+        }
+        if is_abandoned {
+            return self.hosts.iter().all(|host| laws::has_arrived(host, &self.log) || laws::stands_still(host));
+        }
         self.hosts.iter().all(|host| laws::has_arrived(host, &self.log))
     }
 
     fn who_is_missing(&self) -> String {
         let late = |(number, host): (usize, &Host)| {
             let held = host.node.as_ref().map(Node::standing).map_or(0, |standing| standing.held.len());
-            let at = host.served.index;
-            (!laws::has_arrived(host, &self.log)).then(|| format!("host {number} stands at {at}, {held} held"))
+            let at = host.served.place();
+            (!laws::has_arrived(host, &self.log)).then(|| {
+                format!(
+                    "host {number} stands at {at:?}, {held} held, {:?}",
+                    host.node.as_ref().map(Node::standing).and_then(|standing| standing.source)
+                )
+            })
         };
         let late: Vec<String> = self.hosts.iter().enumerate().filter_map(late).collect();
         format!("not all hosts arrived at entry {}: {}", self.log.tip().index, late.join("; "))
     }
 
-    fn sum_up(&mut self) -> Tally {
-        std::mem::take(&mut self.tally)
+    fn sum_up(&mut self) -> Result<Tally, String> {
+        laws::nothing_twice(&self.log)?;
+        laws::nothing_unseen(&self.log)?;
+        laws::owed_is_back(&self.owed, &self.log)?;
+        for line in self.log.lines().iter().filter(|line| line.field(LOST_FIELD).is_some()) {
+            *self.tally.back.entry(line.outcome.class()).or_default() += 1;
+        }
+        Ok(std::mem::take(&mut self.tally))
     }
 
     pub(crate) fn count_held(&mut self, steps: &[Step]) {
         self.tally.held += steps.iter().filter(|step| matches!(step, Step::Held(_))).count() as u64;
     }
 
-    fn note(&mut self, line: impl FnOnce() -> String) {
+    pub(crate) fn note(&mut self, line: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
             if trace.len() == TRACE_LINES {
                 trace.pop_front();

@@ -1,8 +1,6 @@
 //! Many seeds, every crash point, and planted bugs that must be caught.
 
-use std::collections::BTreeMap;
-
-use sluice_sim::weather::PLANTED;
+use sluice_sim::weather::{Blow, PLANTED};
 use sluice_sim::{Bug, Run, Tally, run};
 
 /// Seeds of one test run. `SLUICE_SEEDS` asks for more.
@@ -20,21 +18,25 @@ fn holds(run_: Run) -> Tally {
 #[test]
 fn whatever_goes_wrong_all_hosts_come_to_the_plain_fold() {
     let mut all = Tally::default();
-    let mut outcomes: BTreeMap<&str, u64> = BTreeMap::new();
     for seed in 0..seeds() {
-        let tally = holds(Run { seed, bug: Bug::Absent, crash_after: None });
-        all.steps += tally.steps;
-        all.effects[1] += tally.effects[1];
-        all.crashes += tally.crashes;
-        all.held += tally.held;
-        tally.outcomes.into_iter().for_each(|(class, count)| *outcomes.entry(class).or_default() += count);
+        all.add(holds(Run { seed, bug: Bug::Absent, crash_after: None }));
     }
-    println!("{all:?} {outcomes:?}");
+    println!("{all:?}");
+    let outcomes = &all.outcomes;
     // A storm that holds nothing, crashes nobody or refuses nothing would prove little.
     assert!(all.crashes > seeds() && all.held > seeds() * 5, "{all:?}");
     for class in ["applied", "malformed", "duplicate", "conflict", "rejected"] {
         assert!(outcomes.get(class).is_some_and(|count| *count > seeds() / 2), "{class}: {outcomes:?}");
     }
+    for blow in [Blow::Failover, Blow::Reset, Blow::Abandoned, Blow::Hole] {
+        assert!(all.blows.get(&blow).is_some_and(|count| *count > seeds() / 50), "{blow:?}: {all:?}");
+    }
+    for rift in ["forked", "reset", "trimmed", "hole"] {
+        assert!(all.rifts.get(rift).is_some_and(|count| *count > seeds() / 50), "{rift}: {all:?}");
+    }
+    assert!(all.clocks > seeds() / 10 && all.rejoins[1] > seeds() / 10, "{all:?}");
+    // Nobody is to have to come where a log lost what its hosts have.
+    assert!(all.emptied <= seeds() / 100, "{all:?}");
 }
 
 #[test]

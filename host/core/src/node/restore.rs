@@ -130,7 +130,7 @@ impl Node {
         match self.restoring.coming.take() {
             Some(state) if is_free => self.adopt(now, state),
             Some(state) => self.restoring.coming = Some(state),
-            None if self.restoring.waiter.is_due(now) => {
+            None if self.restoring.waiter.is_due(now) && self.may_restore() => {
                 self.restoring.waiter.open(now + self.settings.restore_wait_ms);
                 let newest = self.newest();
                 self.effects.push(match self.rift {
@@ -143,6 +143,11 @@ impl Node {
             }
             None => (),
         }
+    }
+
+    /// What a log lost is put back from the store: only once all that was taken from it is there.
+    pub(super) fn may_restore(&self) -> bool {
+        self.rift != Some(Rift::Forked) || self.is_settled()
     }
 
     /// Goes on from another state. Nothing of it is served before it is on disk.

@@ -42,7 +42,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("no-secrets", READER),
     ("expression", READER),
     ("references", READER),
-    ("sluice-sim", &["sluice-core"]),
+    ("sluice-sim", &["sluice-core", "sluice-node"]),
     // What the live tests know of a host they know as everybody does: by its command line and its HTTP.
     ("sluice-live", &["sluice-core", "sluice-artifacts"]),
     ("sluice-house", &[]),

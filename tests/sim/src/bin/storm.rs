@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use sluice_sim::{Bug, Run, run};
+use sluice_sim::{Bug, Run, Tally, run};
 
 const USAGE: &str = "usage: storm [--seeds N] [--from S] | storm --seed S";
 
@@ -13,13 +13,10 @@ fn main() -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    let (begun, mut steps, mut effects) = (Instant::now(), 0, 0);
+    let (begun, mut all) = (Instant::now(), Tally::default());
     for seed in first..first + count {
         match run(Run { seed, bug: Bug::Absent, crash_after: None }) {
-            Ok(tally) => {
-                steps += tally.steps;
-                effects += tally.effects[1];
-            }
+            Ok(tally) => all.add(tally),
             Err(failure) => {
                 println!("{failure}");
                 return ExitCode::FAILURE;
@@ -27,8 +24,22 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "{count} seeds, {steps} steps, {effects} effects in {:.1} s: all laws held",
+        "{count} seeds, {} steps, {} effects in {:.1} s: all laws held",
+        all.steps,
+        all.effects[1],
         begun.elapsed().as_secs_f64()
+    );
+    println!(
+        "what befell the log: {:?}, its clock set {} times; {} crashes of hosts",
+        all.blows, all.clocks, all.crashes
+    );
+    println!("pulls that found it apart: {:?}", all.rifts);
+    println!(
+        "lost entries put back: {} tries, {} done, {:?}; folders emptied by people: {}",
+        all.rejoins[0] + all.rejoins[1],
+        all.rejoins[1],
+        all.back,
+        all.emptied
     );
     ExitCode::SUCCESS
 }

@@ -4,14 +4,40 @@
 //! whatever it has. So each answer is read together with the newest entry this host has taken before, which must still be
 //! there with the same bytes: a revision alone can name another entry after a failover.
 
-use sluice_core::{Apart, Entry, Place, Rift};
+use crate::effect::{Apart, Place, Rift};
+use crate::entry::Entry;
+use crate::revision::Revision;
 
-use crate::resp::Record;
-use crate::stream::StreamFacts;
+/// What a log says of itself, as `XINFO STREAM` has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamFacts {
+    /// Entries it holds now.
+    pub length: u64,
+    /// The newest revision it ever gave out.
+    pub last: Revision,
+    /// The oldest entry it still holds; none when it holds none.
+    pub first: Option<Revision>,
+    /// The newest; it can be older than `last`, when that was deleted.
+    pub newest: Option<Revision>,
+    /// How many entries were ever added. Servers older than Redis 7 do not say; after a failover it can be
+    /// too low: a hint, not a proof.
+    pub added: Option<u64>,
+}
+
+impl StreamFacts {
+    /// Entries that a host at `cursor`, with `index` entries folded, has not decided; none when nobody can tell.
+    pub fn behind(&self, cursor: Revision, index: u64) -> Option<u64> {
+        match self.added {
+            _ if cursor >= self.last => Some(0),
+            Some(added) => Some(added.saturating_sub(index)),
+            None => None,
+        }
+    }
+}
 
 /// What stands where the newest entry of a host should.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Odd {
+pub enum Odd {
     /// Nothing, nor anything behind it.
     Nothing,
     /// Nothing, and others behind it.
@@ -21,20 +47,21 @@ pub(crate) enum Odd {
 }
 
 /// Holds what a log has at a place, or first behind it, against what a host has taken from there.
-pub(crate) fn compare(place: &Place, found: Option<&Record>) -> Result<(), Odd> {
-    let Some(wanted) = place.entry else { return Ok(()) };
-    match found {
-        None => Err(Odd::Nothing),
-        Some(record) if record.revision != place.revision => Err(Odd::Absent),
-        Some(record) => match Entry::read(record.revision, record.fields.clone()).digest == wanted {
-            true => Ok(()),
-            false => Err(Odd::Other),
-        },
+///
+/// # Errors
+/// What stands there instead.
+pub fn compare(place: &Place, found: Option<&Entry>) -> Result<(), Odd> {
+    match (place.entry, found) {
+        (None, _) => Ok(()),
+        (Some(_), None) => Err(Odd::Nothing),
+        (Some(_), Some(entry)) if entry.revision != place.revision => Err(Odd::Absent),
+        (Some(wanted), Some(entry)) if entry.digest != wanted => Err(Odd::Other),
+        (Some(_), Some(_)) => Ok(()),
     }
 }
 
 /// How the log and a host came apart; none when only what the host has already was trimmed.
-pub(crate) fn rift(place: &Place, odd: &Odd, log: Option<&StreamFacts>) -> Option<Apart> {
+pub fn rift(place: &Place, odd: &Odd, log: Option<&StreamFacts>) -> Option<Apart> {
     let at = place.revision;
     let apart = |rift: Rift, why: String| Some(Apart { rift, why });
     // Trimmed to the last entry, or just made behind a snapshot: it is empty, and counts as many as this host has.
@@ -88,7 +115,7 @@ pub(crate) fn rift(place: &Place, odd: &Odd, log: Option<&StreamFacts>) -> Optio
 }
 
 /// What a host that has nothing misses of a log; none when it has all its entries.
-pub(crate) fn missing(log: Option<&StreamFacts>) -> Option<Apart> {
+pub fn missing(log: Option<&StreamFacts>) -> Option<Apart> {
     let log = log?;
     let gone = log.added?.checked_sub(log.length).filter(|gone| *gone > 0)?;
     let why =
@@ -96,10 +123,17 @@ pub(crate) fn missing(log: Option<&StreamFacts>) -> Option<Apart> {
     Some(Apart { rift: Rift::Trimmed, why })
 }
 
+/// How many entries a host that has come to `place` has missed, for they were deleted from the middle of the log; none
+/// unless it is at the end, where it must have as many as were ever added.
+pub fn missed(place: &Place, log: &StreamFacts) -> Option<u64> {
+    let (index, added) = (place.index?, log.added?);
+    // Too few were counted: by a server that did not count at first. What is there was read, so nothing is missing.
+    (log.newest == Some(place.revision) && added > index).then(|| added - index)
+}
+
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use sluice_core::Revision;
 
     use super::*;
 
@@ -107,17 +141,13 @@ mod tests {
         Revision { ms, seq: 0 }
     }
 
-    fn record(ms: u64, value: &'static str) -> Record {
-        Record {
-            revision: revision(ms),
-            fields: vec![(Bytes::from_static(b"put:a"), Bytes::from_static(value.as_bytes()))],
-        }
+    fn entry(ms: u64, value: &'static str) -> Entry {
+        Entry::read(revision(ms), vec![(Bytes::from_static(b"put:a"), Bytes::from_static(value.as_bytes()))])
     }
 
     /// A host that has 5 entries, the newest at 50.
     fn place() -> Place {
-        let Record { revision, fields } = record(50, "1");
-        Place { revision, index: Some(5), entry: Some(Entry::read(revision, fields).digest) }
+        Place { revision: revision(50), index: Some(5), entry: Some(entry(50, "1").digest) }
     }
 
     fn log(first: u64, last: u64, length: u64, added: Option<u64>) -> StreamFacts {
@@ -128,9 +158,9 @@ mod tests {
 
     #[test]
     fn the_newest_entry_must_be_there_with_the_same_bytes() {
-        assert_eq!(compare(&place(), Some(&record(50, "1"))), Ok(()));
-        assert_eq!(compare(&place(), Some(&record(50, "2"))), Err(Odd::Other));
-        assert_eq!(compare(&place(), Some(&record(51, "1"))), Err(Odd::Absent));
+        assert_eq!(compare(&place(), Some(&entry(50, "1"))), Ok(()));
+        assert_eq!(compare(&place(), Some(&entry(50, "2"))), Err(Odd::Other));
+        assert_eq!(compare(&place(), Some(&entry(51, "1"))), Err(Odd::Absent));
         assert_eq!(compare(&place(), None), Err(Odd::Nothing));
         assert_eq!(compare(&revision(50).into(), None), Ok(()), "nothing is known, nothing is compared");
     }
@@ -166,5 +196,21 @@ mod tests {
         assert_eq!(missing(None), None);
         assert_eq!(missing(Some(&log(10, 50, 5, Some(5)))), None);
         assert_eq!(missing(Some(&log(30, 50, 3, Some(5)))).map(|apart| apart.rift), Some(Rift::Trimmed));
+    }
+
+    #[test]
+    fn only_the_end_of_the_log_tells() {
+        let at = revision;
+        let missed = |newest, last, added| {
+            let place = Place { revision: at(50), index: Some(5), entry: None };
+            let log = StreamFacts { length: 3, last: at(last), first: Some(at(10)), newest: Some(at(newest)), added };
+            missed(&place, &log)
+        };
+        assert_eq!(missed(50, 50, Some(5)), None);
+        assert_eq!(missed(50, 50, Some(6)), Some(1), "one in the middle");
+        assert_eq!(missed(50, 60, Some(6)), Some(1), "the newest, before anybody read it");
+        assert_eq!(missed(60, 60, Some(7)), None, "this host is not at the end");
+        assert_eq!(missed(50, 50, Some(4)), None, "a server that did not count at first");
+        assert_eq!(missed(50, 50, None), None, "one that does not count");
     }
 }
