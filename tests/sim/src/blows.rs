@@ -69,7 +69,8 @@ impl World {
         self.log.reset();
         self.struck(blow);
         if blow == Blow::Reset {
-            let pause_ms = self.rng.u64(500..6_000);
+            // Whoever does it looks first that all hosts have got what was on its way, and the latest answer takes 6 s.
+            let pause_ms = self.rng.u64(6_500..9_000);
             self.later(pause_ms, Happening::Reseed);
         }
         true

@@ -12,6 +12,7 @@
 //! - [`weather`]: which faults a seed has, and the bugs that can be planted to see them caught
 //! - [`history`]: running one; `world` is its agenda of what happens next, `carry` carries effects out
 
+mod arrival;
 mod blows;
 pub mod branch;
 mod carry;

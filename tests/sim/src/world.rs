@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use fastrand::Rng;
-use sluice_core::{Effect, Entry, Event, Millis, Node, Place, Step};
-
-use sluice_node::rejoin::LOST_FIELD;
+use sluice_core::{Effect, Entry, Event, Millis, Place, Step};
 
 use crate::blows::Blown;
 use crate::history::{Run, Tally};
@@ -52,7 +50,7 @@ pub(crate) struct World {
     pub(crate) tally: Tally,
     agenda: BTreeMap<(Millis, u64), Happening>,
     numbers: u64,
-    to_publish: u32,
+    pub(crate) to_publish: u32,
     pub(crate) habits: Habits,
     /// The newest thing that befell the log.
     pub(crate) blown: Blown,
@@ -260,42 +258,6 @@ impl World {
 
     fn is_alive(&self, host: usize, life: u64) -> bool {
         self.hosts[host].life == life && self.hosts[host].node.is_some()
-    }
-
-    fn has_arrived(&self) -> bool {
-        let is_abandoned = matches!(self.blown, Some((_, Blow::Abandoned)));
-        if matches!(self.blown, Some((_, Blow::Reset))) && !self.is_reseeded {
-            return false;
-        }
-        if is_abandoned {
-            return self.hosts.iter().all(|host| laws::has_arrived(host, &self.log) || laws::stands_still(host));
-        }
-        self.hosts.iter().all(|host| laws::has_arrived(host, &self.log))
-    }
-
-    fn who_is_missing(&self) -> String {
-        let late = |(number, host): (usize, &Host)| {
-            let held = host.node.as_ref().map(Node::standing).map_or(0, |standing| standing.held.len());
-            let at = host.served.place();
-            (!laws::has_arrived(host, &self.log)).then(|| {
-                format!(
-                    "host {number} stands at {at:?}, {held} held, {:?}",
-                    host.node.as_ref().map(Node::standing).and_then(|standing| standing.source)
-                )
-            })
-        };
-        let late: Vec<String> = self.hosts.iter().enumerate().filter_map(late).collect();
-        format!("not all hosts arrived at entry {}: {}", self.log.tip().index, late.join("; "))
-    }
-
-    fn sum_up(&mut self) -> Result<Tally, String> {
-        laws::nothing_twice(&self.log)?;
-        laws::nothing_unseen(&self.log)?;
-        laws::owed_is_back(&self.owed, &self.log)?;
-        for line in self.log.lines().iter().filter(|line| line.field(LOST_FIELD).is_some()) {
-            *self.tally.back.entry(line.outcome.class()).or_default() += 1;
-        }
-        Ok(std::mem::take(&mut self.tally))
     }
 
     pub(crate) fn count_held(&mut self, steps: &[Step]) {
