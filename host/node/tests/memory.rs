@@ -85,9 +85,15 @@ async fn what_is_published_is_served_persisted_and_reported() {
     let served = rig.hub.view().state.clone();
     assert_eq!(served.item(&key("a")).unwrap().bytes, "1");
     assert_eq!(rig.hub.touched_since(revision, "").unwrap().len(), 2);
+    // A report is sent beside everything else.
+    let reported = async {
+        while rig.reports.latest().is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(WAIT, reported).await.expect("it reports");
     rig.running.stop().await;
     assert_eq!(rig.store.state().root(), served.root());
-    assert!(rig.reports.latest().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,7 +41,18 @@ impl Fleet {
     fn begin(count: usize, cache: Option<PathBuf>) -> Result<Fleet> {
         let server = Server::start()?;
         let url = server.url();
-        Fleet::of(server, &url, count, cache)
+        let fleet = Fleet::of(server, &url, count, cache)?;
+        fleet.gather();
+        Ok(fleet)
+    }
+
+    /// Waits until as many hosts have reported as there are, so that commands which look for them find them. Hosts
+    /// that start together connect one after the other.
+    pub fn gather(&self) {
+        wait_for("all hosts to report", || {
+            let reported = self.server.cli(&["ZCARD", "sluice:{shop}:hosts"]).ok()?;
+            (reported == self.hosts.len().to_string()).then_some(())
+        });
     }
 
     fn of(server: Server, url: &str, count: usize, cache: Option<PathBuf>) -> Result<Fleet> {
@@ -64,16 +75,6 @@ impl Fleet {
     /// `XADD` as any publisher would: name and value, name and value.
     pub fn xadd(&self, fields: &[&str]) -> Result<String> {
         self.server.cli(&[&["XADD", "sluice:{shop}:log", "*"], fields].concat())
-    }
-
-    /// A fleet whose hosts have all reported, so that commands which look for them find them.
-    pub fn gathered(count: usize) -> Result<Fleet> {
-        let fleet = Fleet::start(count)?;
-        wait_for("all hosts to report", || {
-            let reported = fleet.server.cli(&["ZCARD", "sluice:{shop}:hosts"]).ok()?;
-            (reported == count.to_string()).then_some(())
-        });
-        Ok(fleet)
     }
 
     /// What became of an entry, in the words of the hosts, which must all be the same.

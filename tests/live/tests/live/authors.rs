@@ -47,7 +47,7 @@ const BAD: (&str, &str) = ("cases/bad.reject.json", r#"{"max": 700}"#);
 
 #[test]
 fn a_project_becomes_a_component_that_a_host_obeys() -> Result<()> {
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     let project = fleet.folder.path().join("pool-limits");
     let path = project.to_str().context("the folder's name is UTF-8")?;
     fleet.sluice.ok(&["validator", "new", "--lang", "rust", path])?;

@@ -185,7 +185,7 @@ pub fn watched(host: &Host, count: usize) {
 
 #[test]
 fn every_host_tells_about_the_fleet_and_without_redis_how_to_go_on() -> Result<()> {
-    let mut fleet = Fleet::gathered(2)?;
+    let mut fleet = Fleet::start(2)?;
     let revision = fleet.sluice.json(&["put", "k", "1", "--wait=all"])?["revision"].clone();
     for host in &fleet.hosts {
         let told = host.ask("GET", "/v1/hosts", &[], &[])?.json();

@@ -14,6 +14,7 @@ fn open() -> Result<Fleet> {
     let settings = fleet.file("sluice.toml", format!("publish_token_file = \"{token}\"\n"))?;
     fleet.hosts.push(fleet.host("edge-1", &["--settings", &settings])?);
     fleet.hosts.push(fleet.host("edge-2", &[])?);
+    fleet.gather();
     Ok(fleet)
 }
 

@@ -69,7 +69,7 @@ fn a_tool_that_is_missing_is_named_with_the_remedy() -> Result<()> {
 
 fn gives_the_verdicts(lang: &str) -> Result<()> {
     let tools = tools()?;
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     let project = made(&fleet, lang)?;
     for (name, bytes) in CASES {
         std::fs::write(project.join("cases").join(name), bytes)?;

@@ -32,7 +32,7 @@ fn newest(fleet: &Fleet, key: &str) -> Result<String> {
 
 #[test]
 fn what_is_due_while_the_log_is_gone_is_not_begun_in_the_one_that_comes_after() -> Result<()> {
-    let fleet = Fleet::gathered(2)?;
+    let fleet = Fleet::start(2)?;
     let due = ahead(4_000);
     let entry = fleet.xadd(&["put:k", "v", "from", &due])?;
     fleet.converge(&entry);
@@ -117,7 +117,7 @@ fn what_is_planned_outlives_a_rollback_of_all_reserved_keys_and_a_prune() -> Res
 
 #[test]
 fn the_history_of_another_log_is_neither_read_nor_gone_on_with() -> Result<()> {
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     for n in 0..3 {
         fleet.xadd(&["put:k", &format!("ours {n}")])?;
     }

@@ -154,7 +154,7 @@ fn what_breaks_the_rules_of_the_text_is_found() {
 
 #[test]
 fn the_text_keeps_its_rules_and_has_the_documented_names() -> Result<()> {
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     let bounds = ["--keys", "app/**", "--settings", r#"{"/max": [1, 100]}"#];
     fleet.sluice.ok(&[&["validator", "bind", "limits", "bounds"], &bounds[..]].concat())?;
     fleet.sluice.ok(&["put", "app/a-key-of-mine.json", r#"{"max": 7}"#])?;
@@ -175,7 +175,7 @@ fn the_text_keeps_its_rules_and_has_the_documented_names() -> Result<()> {
 
 #[test]
 fn numbers_follow_what_happens() -> Result<()> {
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     let host = &fleet.hosts[0];
     fleet.sluice.ok(&["put", "k", "1"])?;
     assert_eq!(value(&scraped(host)?, "sluice_refused_keys"), 0.0);
@@ -196,7 +196,7 @@ fn numbers_follow_what_happens() -> Result<()> {
 
 #[test]
 fn a_log_that_goes_and_comes_back_is_seen() -> Result<()> {
-    let mut fleet = Fleet::gathered(1)?;
+    let mut fleet = Fleet::start(1)?;
     let state = |fleet: &Fleet, state: &str| {
         let sample = format!("sluice_source_state{{state=\"{state}\"}}");
         Ok::<_, anyhow::Error>(value(&scraped(&fleet.hosts[0])?, &sample))

@@ -8,7 +8,7 @@ const SCHEMA: &str = r#"{"schema": {"type": "object", "required": ["max"], "prop
 const BAD: &str = r#"{"max": 250, "currencies": ["EUR", 7]}"#;
 
 fn with_schema(hosts: usize) -> Result<Fleet> {
-    let fleet = Fleet::gathered(hosts)?;
+    let fleet = Fleet::start(hosts)?;
     let schema = ["--keys", "app/*.json", "--settings", SCHEMA];
     fleet.sluice.ok(&[&["validator", "bind", "limits", "json-schema"], &schema[..]].concat())?;
     fleet.sluice.ok(&["put", "app/limits.json", r#"{"max": 80}"#, "--wait"])?;
@@ -17,7 +17,7 @@ fn with_schema(hosts: usize) -> Result<Fleet> {
 
 #[test]
 fn a_put_prints_its_revision_and_its_outcome() -> Result<()> {
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     let ran = fleet.sluice.run(&["put", "app/a", "1", "--reason", "because", "--as", "mei"])?;
     assert_eq!(ran.code, 0, "{ran:?}");
     let revision = fleet.server.cli(&["--raw", "XREVRANGE", "sluice:{shop}:log", "+", "-", "COUNT", "1"])?;
@@ -100,7 +100,7 @@ fn a_dry_run_judges_a_value_that_would_go_to_a_blob() -> Result<()> {
 
 #[test]
 fn a_put_that_waits_for_all_returns_when_every_host_has_it() -> Result<()> {
-    let fleet = Fleet::gathered(3)?;
+    let fleet = Fleet::start(3)?;
     for round in 0..5 {
         let ran = fleet.sluice.run(&["put", "k", &round.to_string(), "--wait=all"])?;
         assert_eq!(ran.code, 0, "{ran:?}");
@@ -114,7 +114,7 @@ fn a_put_that_waits_for_all_returns_when_every_host_has_it() -> Result<()> {
 
 #[test]
 fn a_put_that_waits_for_a_stopped_host_gives_up_in_time_and_says_so() -> Result<()> {
-    let mut fleet = Fleet::gathered(2)?;
+    let mut fleet = Fleet::start(2)?;
     fleet.hosts[1].process().signal(rustix::process::Signal::STOP)?;
     let ran = fleet.sluice.run(&["put", "k", "1", "--wait=all", "--timeout", "10s"])?;
     assert_eq!(ran.code, 3, "{ran:?}");
@@ -138,7 +138,7 @@ fn without_a_host_the_outcome_is_worked_out_on_the_spot() -> Result<()> {
 
 #[test]
 fn values_come_from_stdin_and_from_files_too() -> Result<()> {
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     let ran = fleet.sluice.fed(&["put", "a", "-"], b"from\0stdin")?;
     assert_eq!(ran.code, 0, "{ran:?}");
     let file = fleet.file("value", b"from a file")?;

@@ -46,7 +46,7 @@ fn raced(fleet: &Fleet, base: &str, round: usize) -> Result<Vec<String>> {
 
 #[test]
 fn a_put_whose_base_was_overtaken_ends_with_4() -> Result<()> {
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     let base = fleet.sluice.json(&["put", "k", "1", "--base", "0"])?["revision"].clone();
     let base = base.as_str().unwrap_or_default();
     let start = Barrier::new(2);
@@ -82,7 +82,7 @@ fn the_same_token_twice_is_one_change() -> Result<()> {
 
 #[test]
 fn a_put_that_is_repeated_with_its_token_is_done_once_and_ends_well() -> Result<()> {
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     let put = |value: &str| fleet.sluice.json(&["put", "k", value, "--token", "t-1"]);
     let (first, again) = (put("1")?, put("1")?);
     assert_eq!((&first["outcome"], &again["outcome"]), (&"applied".into(), &"duplicate".into()));

@@ -10,7 +10,7 @@ use sluice_live::{Fleet, wait_for};
 
 /// Four entries, one of them bad, all seen by the host; and their revisions.
 fn told() -> Result<(Fleet, Vec<String>)> {
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     let entries = [
         &["put:app/a.json", "{\"n\":1}", "author", "mei", "reason", "first"][..],
         &["put:app/a.json", "{\"n\":2}", "put:web/b", "x\n", "author", "tom"],
@@ -111,7 +111,7 @@ fn diff_of_two_revisions_ends_with_1_when_they_differ() -> Result<()> {
 
 #[test]
 fn status_and_hosts_tell_whether_the_fleet_agrees() -> Result<()> {
-    let fleet = Fleet::gathered(3)?;
+    let fleet = Fleet::start(3)?;
     fleet.sluice.ok(&["put", "k", "1", "--wait=all"])?;
     let root = fleet.hosts[0].status()?["root"].clone();
     let status = fleet.sluice.json(&["status"])?;

@@ -21,7 +21,7 @@ fn bind(fleet: &Fleet, most: u64) -> Result<()> {
 
 #[test]
 fn a_new_build_is_asked_about_what_hosts_have_seen() -> Result<()> {
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     let put = |key: &str, max: u64| fleet.xadd(&[&format!("put:{key}"), &format!(r#"{{"max": {max}}}"#)]);
     let unbound = put("app/a.json", 60)?;
     bind(&fleet, 100)?;
@@ -56,7 +56,7 @@ fn a_new_build_is_asked_about_what_hosts_have_seen() -> Result<()> {
 
 #[test]
 fn what_a_validator_looked_up_is_recorded_too() -> Result<()> {
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     let component = fleet.file("looks_up.wasm", fixtures::LOOKS_UP)?;
     let digest = fleet.sluice.ok(&["validator", "push", &component])?;
     let binding = json!({"keys": ["app/*"], "reads": ["tls/*"], "component": digest.trim()}).to_string();

@@ -41,7 +41,7 @@ fn reported(fleet: &Fleet) {
 
 #[test]
 fn an_emptied_redis_is_refilled_from_the_host_that_is_furthest() -> Result<()> {
-    let mut fleet = Fleet::gathered(3)?;
+    let mut fleet = Fleet::start(3)?;
     let bad = filled(&fleet)?;
     // One host is behind when it happens.
     fleet.hosts[2].process().signal(Signal::STOP)?;
@@ -92,7 +92,7 @@ fn an_emptied_redis_is_refilled_from_the_host_that_is_furthest() -> Result<()> {
 
 #[test]
 fn a_log_that_is_none_of_ours_is_set_aside_only_when_told() -> Result<()> {
-    let fleet = Fleet::gathered(2)?;
+    let fleet = Fleet::start(2)?;
     for n in 0..5 {
         fleet.xadd(&[&format!("put:k/{n}"), "1"])?;
     }
@@ -120,7 +120,7 @@ fn a_log_that_is_none_of_ours_is_set_aside_only_when_told() -> Result<()> {
 
 #[test]
 fn a_host_gives_its_snapshot_to_those_who_have_the_token() -> Result<()> {
-    let mut fleet = Fleet::gathered(1)?;
+    let mut fleet = Fleet::start(1)?;
     let last = fleet.xadd(&["put:a", "1"])?;
     fleet.converge(&last);
     let open = fleet.hosts[0].ask("GET", "/v1/snapshot", &[], &[])?;

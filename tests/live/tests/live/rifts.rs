@@ -8,7 +8,7 @@ use sluice_live::{Fleet, Host, wait_for};
 const LOG: &str = "sluice:{shop}:log";
 
 fn fleet() -> Result<Fleet> {
-    let fleet = Fleet::gathered(2)?;
+    let fleet = Fleet::start(2)?;
     let mut last = String::new();
     for n in 0..20 {
         last = fleet.xadd(&[&format!("put:k/{n}"), "1"])?;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use sluice_live::{Fleet, Ran, Sluice, wait_for};
+use sluice_live::{Fleet, Ran, Sluice};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const BOUNDS: &str = r#"{"/max": [1, 100]}"#;
@@ -22,9 +22,7 @@ impl Far {
         let settings = fleet.file("sluice.toml", format!("publish_token_file = \"{token}\"\n"))?;
         fleet.hosts.push(fleet.host("edge-1", &["--settings", &settings])?);
         fleet.hosts.push(fleet.host("edge-2", &[])?);
-        wait_for("all hosts to report", || {
-            (fleet.server.cli(&["ZCARD", "sluice:{shop}:hosts"]).ok()? == "2").then_some(())
-        });
+        fleet.gather();
         // Nothing listens there: whatever works does not go by Redis.
         let sluice = Sluice::new("redis://127.0.0.1:1", "shop", &fleet.folder.path().join("far"));
         let host = fleet.hosts[0].url("");

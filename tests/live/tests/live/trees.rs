@@ -4,7 +4,7 @@ use anyhow::Result;
 use sluice_live::Fleet;
 
 fn tree() -> Result<(Fleet, String)> {
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     fleet.file("tree/limits.json", "{\"max\": 1}\n")?;
     fleet.file("tree/routes/eu.yaml", "to: fra\n")?;
     let folder = fleet.folder.path().join("tree").to_string_lossy().into_owned();
@@ -120,7 +120,7 @@ fn of_two_applies_at_once_no_change_is_half_done() -> Result<()> {
 
 #[test]
 fn a_tree_rendered_to_nothing_is_stopped_on_every_host_until_somebody_means_it() -> Result<()> {
-    let fleet = Fleet::gathered(2)?;
+    let fleet = Fleet::start(2)?;
     let fields: Vec<String> = (0..20).flat_map(|n| [format!("put:shop/{n}"), "1".to_owned()]).collect();
     fleet.xadd(&fields.iter().map(String::as_str).collect::<Vec<_>>())?;
     fleet.file("empty/readme", "rendered nothing\n")?;

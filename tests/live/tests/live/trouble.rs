@@ -67,7 +67,7 @@ fn a_wrong_password_is_told_without_being_shown() -> Result<()> {
 
 #[test]
 fn who_may_not_publish_is_told_so_by_put_and_by_doctor() -> Result<()> {
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     fleet.server.cli(&["ACL", "SETUSER", "reader", "on", ">pw", "~*", "&*", "+@all", "-xadd"])?;
     let reader = fleet.sluice.over(&format!("redis://reader:pw@127.0.0.1:{}", fleet.server.port()));
     let put = reader.run(&["put", "k", "1"])?;
@@ -83,7 +83,7 @@ fn who_may_not_publish_is_told_so_by_put_and_by_doctor() -> Result<()> {
 
 #[test]
 fn doctor_finds_a_plain_server_sound_enough_and_names_what_is_not() -> Result<()> {
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     let data = fleet.folder.path().join("edge-1").to_string_lossy().into_owned();
     let good = fleet.sluice.run(&["doctor", "--data", &data])?;
     assert_eq!(good.code, 0, "{good:?}");

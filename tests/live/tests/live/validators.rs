@@ -16,7 +16,7 @@ fn bind(fleet: &Fleet, name: &str, component: &str, keys: &str, more: &[&str]) -
 
 #[test]
 fn three_hosts_refuse_the_same_change_and_serve_the_old_value_also_after_a_restart() -> Result<()> {
-    let mut fleet = Fleet::gathered(3)?;
+    let mut fleet = Fleet::start(3)?;
     bind(&fleet, "limits", "json-schema", "app/**", &["--settings", SCHEMA])?;
     let good = fleet.xadd(&["put:app/limits.yaml", "max: 80\n"])?;
     assert_eq!(fleet.verdict(&good)?, "applied");
@@ -46,7 +46,7 @@ fn three_hosts_refuse_the_same_change_and_serve_the_old_value_also_after_a_resta
 
 #[test]
 fn a_rule_that_monitors_tells_the_publisher_what_it_would_have_refused() -> Result<()> {
-    let fleet = Fleet::gathered(2)?;
+    let fleet = Fleet::start(2)?;
     let settings = ["--settings", r#"{"/max": [1, 100]}"#, "--mode"];
     bind(&fleet, "limits", "bounds", "app/**", &[&settings[..], &["monitor"]].concat())?;
     let told = fleet.sluice.ok(&["put", "app/a.json", r#"{"max": 900}"#, "-o", "json"])?;
@@ -63,7 +63,7 @@ fn a_rule_that_monitors_tells_the_publisher_what_it_would_have_refused() -> Resu
 
 #[test]
 fn a_rule_bound_later_judges_what_comes_after_it() -> Result<()> {
-    let fleet = Fleet::gathered(2)?;
+    let fleet = Fleet::start(2)?;
     let before = fleet.xadd(&["put:app/a.json", r#"{"max": 900}"#])?;
     assert_eq!(fleet.verdict(&before)?, "applied");
     bind(&fleet, "limits", "bounds", "app/**", &["--settings", r#"{"/max": [1, 100]}"#])?;
@@ -84,7 +84,7 @@ fn a_rule_bound_later_judges_what_comes_after_it() -> Result<()> {
 
 #[test]
 fn a_binding_that_cannot_work_is_refused_and_the_old_one_stays() -> Result<()> {
-    let fleet = Fleet::gathered(2)?;
+    let fleet = Fleet::start(2)?;
     bind(&fleet, "limits", "json-schema", "app/**", &["--settings", SCHEMA])?;
     let digest = fleet.sluice.ok(&["validator", "push", "json-schema"])?;
     let document = |settings: &str, component: &str| {
@@ -110,7 +110,7 @@ fn a_binding_that_cannot_work_is_refused_and_the_old_one_stays() -> Result<()> {
 
 #[test]
 fn a_rule_and_what_it_judges_cannot_change_places() -> Result<()> {
-    let fleet = Fleet::gathered(2)?;
+    let fleet = Fleet::start(2)?;
     let digest = fleet.sluice.ok(&["validator", "push", "bounds"])?;
     let component = digest.trim();
     // All at once, so that a host which judged out of order would show it.
@@ -131,7 +131,7 @@ fn a_rule_and_what_it_judges_cannot_change_places() -> Result<()> {
 
 #[test]
 fn validators_that_mean_harm_refuse_their_own_keys_and_nothing_else() -> Result<()> {
-    let fleet = Fleet::gathered(2)?;
+    let fleet = Fleet::start(2)?;
     let hostile: [(&str, &[u8]); 6] = [
         ("never_ends", fixtures::NEVER_ENDS),
         ("eats_memory", fixtures::EATS_MEMORY),
@@ -159,7 +159,7 @@ fn validators_that_mean_harm_refuse_their_own_keys_and_nothing_else() -> Result<
 
 #[test]
 fn the_ready_made_validators_refuse_what_they_are_for() -> Result<()> {
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     bind(&fleet, "secrets", "no-secrets", "app/**", &[])?;
     bind(&fleet, "shape", "size-and-shape", "app/**", &["--settings", r#"{"bytes_max": 100, "depth_max": 2}"#])?;
     let windows = r#"{"windows": [{"from": "2020-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z", "reason": "audit"}],
@@ -184,7 +184,7 @@ fn the_ready_made_validators_refuse_what_they_are_for() -> Result<()> {
 
 #[test]
 fn a_validator_remembers_nothing_from_one_change_to_the_next() -> Result<()> {
-    let fleet = Fleet::gathered(2)?;
+    let fleet = Fleet::start(2)?;
     let file = fleet.file("remembers.wasm", fixtures::REMEMBERS)?;
     bind(&fleet, "remembers", &file, "app/**", &[])?;
     for value in ["1", "2", "3"] {
@@ -196,7 +196,7 @@ fn a_validator_remembers_nothing_from_one_change_to_the_next() -> Result<()> {
 
 #[test]
 fn check_runs_what_the_edge_would_run_and_appends_nothing() -> Result<()> {
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     bind(&fleet, "limits", "json-schema", "app/**", &["--settings", SCHEMA])?;
     let before = fleet.entries()?;
     let check = |key: &str, value: &str| fleet.sluice.run(&["check", key, value]);
@@ -211,7 +211,7 @@ fn check_runs_what_the_edge_would_run_and_appends_nothing() -> Result<()> {
 
 #[test]
 fn components_can_be_listed_looked_into_and_tried() -> Result<()> {
-    let fleet = Fleet::gathered(1)?;
+    let fleet = Fleet::start(1)?;
     let bounds = ["--settings", r#"{"/max": [1, 100]}"#];
     bind(&fleet, "limits", "bounds", "app/**", &bounds)?;
     let listed = fleet.sluice.json(&["validator", "ls"])?;
@@ -270,7 +270,7 @@ fn a_component_that_is_missing_holds_its_binding_and_not_the_rest() -> Result<()
 
 #[test]
 fn a_rule_over_two_documents_holds_on_every_host() -> Result<()> {
-    let fleet = Fleet::gathered(2)?;
+    let fleet = Fleet::start(2)?;
     let settings = r#"{"references": [{"in": "routes/*", "at": "/upstream", "to": "upstreams/{}"}]}"#;
     let both = ["--keys", "upstreams/*", "--reads", "routes/*", "upstreams/*", "--settings", settings];
     bind(&fleet, "references", "references", "routes/*", &both)?;

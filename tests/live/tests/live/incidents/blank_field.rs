@@ -10,7 +10,7 @@ const SCHEMA: &str = r#"{"schema": {"type": "object", "required": ["quota", "loc
 
 #[test]
 fn a_policy_with_blank_fields_is_nowhere_current_and_hosts_take_the_next_good_one() -> Result<()> {
-    let mut fleet = Fleet::gathered(3)?;
+    let mut fleet = Fleet::start(3)?;
     bind(&fleet, "json-schema", "policies/**", SCHEMA)?;
     let put = fleet.xadd(&["put:policies/quota.json", r#"{"quota": 100, "location": "eu"}"#])?;
     let good = fleet.converge(&put);

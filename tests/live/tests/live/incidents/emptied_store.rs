@@ -7,7 +7,7 @@ use super::{many, stand, words};
 
 #[test]
 fn a_redis_restarted_without_its_data_empties_no_host() -> Result<()> {
-    let mut fleet = Fleet::gathered(2)?;
+    let mut fleet = Fleet::start(2)?;
     let good = fleet.converge(&fleet.xadd(&words(&many("flags", 40)))?);
     fleet.server.kill()?;
     fleet.server.resume_empty()?;

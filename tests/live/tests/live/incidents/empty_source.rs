@@ -8,7 +8,7 @@ use super::{many, stand, words};
 
 #[test]
 fn a_replicator_whose_source_came_up_empty_deletes_nothing() -> Result<()> {
-    let mut fleet = Fleet::gathered(2)?;
+    let mut fleet = Fleet::start(2)?;
     fleet.xadd(&["put:shared/other", "1"])?;
     let put = fleet.xadd(&words(&many("pub", 60)))?;
     let good = fleet.converge(&put);

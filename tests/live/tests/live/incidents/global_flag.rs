@@ -15,7 +15,7 @@ const UNFORESEEN: &str = r#"{"rules": [], "test": false}"#;
 
 #[test]
 fn a_switch_that_breaks_what_others_assume_is_refused_where_a_rule_says_what_that_is() -> Result<()> {
-    let mut fleet = Fleet::gathered(3)?;
+    let mut fleet = Fleet::start(3)?;
     bind(&fleet, "expression", "waf/**", RULES)?;
     let put = fleet.xadd(&["put:waf/rules.json", GOOD])?;
     let good = fleet.converge(&put);
@@ -26,7 +26,7 @@ fn a_switch_that_breaks_what_others_assume_is_refused_where_a_rule_says_what_tha
 
 #[test]
 fn a_switch_nobody_foresaw_is_everywhere_and_so_is_its_undoing() -> Result<()> {
-    let mut fleet = Fleet::gathered(3)?;
+    let mut fleet = Fleet::start(3)?;
     bind(&fleet, "expression", "waf/**", RULES)?;
     let put = fleet.xadd(&["put:waf/rules.json", GOOD])?;
     fleet.converge(&put);

@@ -14,7 +14,7 @@ fn features(rows: usize, times: usize) -> String {
 
 #[test]
 fn a_generated_file_that_doubled_is_refused_by_every_host_and_the_good_one_stays() -> Result<()> {
-    let mut fleet = Fleet::gathered(2)?;
+    let mut fleet = Fleet::start(2)?;
     bind(&fleet, "size-and-shape", "bots/**", r#"{"items_max": 200, "growth_max": 1.5}"#)?;
     let good = fleet.file("good.json", features(120, 1))?;
     fleet.sluice.ok(&["put", "bots/features.json", &format!("@{good}"), "--wait=all"])?;
@@ -31,7 +31,7 @@ fn a_generated_file_that_doubled_is_refused_by_every_host_and_the_good_one_stays
 
 #[test]
 fn without_any_validator_the_guard_stops_a_value_that_grew_too_much() -> Result<()> {
-    let mut fleet = Fleet::gathered(2)?;
+    let mut fleet = Fleet::start(2)?;
     fleet.sluice.ok(&["put", "_sluice/policy", r#"{"guard": {"grow_max": 2, "small_bytes": 1024}}"#])?;
     let put = fleet.xadd(&["put:bots/features.json", &features(60, 1)])?;
     let good = fleet.converge(&put);

@@ -15,7 +15,7 @@ fn rejections(host: &Host) -> Result<String> {
 
 #[test]
 fn a_refused_change_is_judged_once_and_never_comes_again() -> Result<()> {
-    let mut fleet = Fleet::gathered(2)?;
+    let mut fleet = Fleet::start(2)?;
     bind(&fleet, "bounds", "app/**", r#"{"/max": [0, 100]}"#)?;
     fleet.xadd(&["put:app/a", r#"{"max": 1}"#])?;
     let bad = fleet.xadd(&["put:app/a", r#"{"max": 101}"#, "token", "t"])?;

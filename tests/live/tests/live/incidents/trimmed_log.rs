@@ -7,7 +7,7 @@ use super::stand;
 
 #[test]
 fn a_host_never_steps_over_entries_that_were_trimmed() -> Result<()> {
-    let mut fleet = Fleet::gathered(2)?;
+    let mut fleet = Fleet::start(2)?;
     let before = fleet.converge(&fleet.xadd(&["put:k/0", "1"])?);
     let away = fleet.hosts.remove(1).kill()?;
     let mut last = String::new();
