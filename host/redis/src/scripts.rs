@@ -1,4 +1,4 @@
-//! What has to happen in one step on the server: leases, and what they protect. Decision 16 says why this is the one
+//! What has to happen in one step on the server: leases, and what they protect. Decision 18 says why this is the one
 //! place for scripts, and none of them touches the log.
 
 /// Takes a lease that nobody holds. The token is the server's clock in microseconds, or one more than the last when that
