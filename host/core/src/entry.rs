@@ -8,6 +8,9 @@ use crate::digest::{Digest, Domain};
 use crate::revision::Revision;
 use crate::schedule::Turn;
 
+/// The field of an entry that is back although the log lost it: the revision it had before.
+pub const LOST_FIELD: &str = "x-lost";
+
 /// A record of the log: where it stands, what it says, and what that means.
 ///
 /// Decoded and hashed where it enters, so that the work can be spread over cores before the fold, which

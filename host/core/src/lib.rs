@@ -51,7 +51,7 @@ pub use effect::{
     Apart, Ask, Batch, Effect, Event, Held, Judged, Lost, Millis, Place, PullError, Remark, Rift, Settled, Snapshot,
     Standing, Step,
 };
-pub use entry::Entry;
+pub use entry::{Entry, LOST_FIELD};
 pub use glob::{Glob, GlobError, Globs};
 pub use guard::Guard;
 pub use key::{Key, KeyError};

@@ -14,7 +14,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crate::change::{Action, Change};
 use crate::decode::{INLINE_BYTES_MAX, NOTE_BYTES_MAX};
 use crate::digest::Digest;
-use crate::entry::Entry;
+use crate::entry::{Entry, LOST_FIELD};
 use crate::key::{Key, SCHEDULED};
 use crate::media::Media;
 use crate::revision::Revision;
@@ -220,7 +220,8 @@ impl Planned {
     pub fn entry(&self, state: &State) -> (Vec<Field>, Vec<Bytes>) {
         let mut blobs = Vec::new();
         let mut fields: Vec<Field> = match self.turn {
-            Turn::Start(_) => self.fields.clone(),
+            // Lost and back is the plan, not its beginning.
+            Turn::Start(_) => self.fields.iter().filter(|(name, _)| name != LOST_FIELD).cloned().collect(),
             Turn::End(_) => self.fields.iter().filter(|field| self.is_as_left(field, state)).cloned().collect(),
         };
         for (name, value) in &mut fields {

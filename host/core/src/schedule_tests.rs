@@ -53,6 +53,15 @@ fn a_change_begins_once_and_not_before_its_time() {
 }
 
 #[test]
+fn the_beginning_of_a_lost_plan_is_not_lost_itself() {
+    let mut space = Space::default();
+    is(&space.take(2, &[("from", "100"), ("put:a", "new"), ("x-lost", "1-0"), ("x-ticket", "7")]), "scheduled");
+    let (fields, _) = planned(&space.0)[0].entry(&space.0);
+    let extras: Vec<_> = fields.iter().filter(|(name, _)| name.starts_with(b"x-")).map(|(name, _)| &name[..]).collect();
+    assert_eq!(extras, [&b"x-ticket"[..], b"x-scheduled"]);
+}
+
+#[test]
 fn a_time_that_is_over_is_now() {
     let mut space = Space::default();
     is(&space.take(5, &[("from", "5"), ("put:a", "1")]), "applied");

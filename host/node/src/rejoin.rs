@@ -24,7 +24,6 @@ use tracing::{info, warn};
 
 use crate::ports::{Blobs, Judge, Leases, Log, Past, Ports, Store};
 
-pub use gone::LOST_FIELD;
 use gone::{Fork, Gone, LOST_BYTES_MAX, LOST_ENTRIES_MAX, token};
 
 /// The lease of whoever appends lost entries.

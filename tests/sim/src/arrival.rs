@@ -1,7 +1,6 @@
 //! The end of a history: whether all hosts have come where they should, and what it amounted to.
 
-use sluice_core::Node;
-use sluice_node::rejoin::LOST_FIELD;
+use sluice_core::{LOST_FIELD, Node};
 
 use crate::history::Tally;
 use crate::host::Host;

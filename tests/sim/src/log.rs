@@ -19,7 +19,8 @@ pub struct Log {
     branch: Branch,
     /// What it was before it lost something, each as long as it was then.
     pub lost: Vec<Branch>,
-    /// What readers see of it that came too late for what was deleted from its middle.
+    /// What readers see of it that came too late for what was deleted from its middle, or too early for what was put
+    /// before it.
     holed: Option<Branch>,
     deleted: BTreeSet<usize>,
     blobs: Blobs,
@@ -144,7 +145,11 @@ impl Log {
         for line in since.lines().iter().filter(|_| is_later) {
             self.push(line.entry.clone());
         }
-        self.lost.push(since);
+        match is_later {
+            // Who began with it goes on with it, and lacks what now comes before, until it looks at the log's count.
+            true => self.holed = Some(since),
+            false => self.lost.push(since),
+        }
     }
 
     /// Somebody deletes an entry.

@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use fastrand::Rng;
-use sluice_core::{BlobRef, Digest, Entry, Event, Fault, Lost, Millis, Place, PullError, Revision, State, Step, fold};
+use sluice_core::{
+    BlobRef, Digest, Entry, Event, Fault, LOST_FIELD, Lost, Millis, Place, PullError, Revision, State, Step, fold,
+};
 use sluice_node::memory::{MemoryReports, MemorySnapshots};
 use sluice_node::ports::{Answer, AppendError, Blobs, Judge, Judgement, Lease, Leases, Log, Past, Ports, Store};
-use sluice_node::rejoin::{LOST_FIELD, Rejoin};
+use sluice_node::rejoin::Rejoin;
 use tokio::runtime::Runtime;
 
 use crate::carry::away;

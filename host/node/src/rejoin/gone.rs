@@ -4,10 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sluice_core::{Entry, Later, Revision, State, Step};
-
-/// The field that says which entry it was before the log lost it.
-pub const LOST_FIELD: &str = "x-lost";
+use sluice_core::{Entry, LOST_FIELD, Later, Revision, State, Step};
 
 /// Most entries, and bytes of entries, that are put back without somebody being asked.
 pub const LOST_ENTRIES_MAX: usize = 10_000;

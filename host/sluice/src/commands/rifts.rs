@@ -2,8 +2,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use sluice_core::{Change, Entry, Outcome, State};
-use sluice_node::rejoin::LOST_FIELD;
+use sluice_core::{Change, Entry, LOST_FIELD, Outcome, State};
 
 use crate::exit::Ended;
 use crate::output::Table;

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sluice_core::{Entry, Outcome, Refusal, State};
-use sluice_node::rejoin::LOST_FIELD;
+use sluice_core::{Entry, LOST_FIELD, Outcome, Refusal, State};
 
 use super::{Law, holds, no_log};
 use crate::branch::Line;
