@@ -135,10 +135,15 @@ impl World {
         if self.now < Weather::calm() + PEOPLE_MS {
             return Ok(());
         }
-        // People come in the end, and empty the folder of a host that nothing leads on from, as they are told.
+        // People come in the end, and empty the folder of a host that nothing leads on from, as they are told, or that
+        // follows what they set aside.
         for host in 0..self.hosts.len() {
             let source = self.hosts[host].node.as_ref().and_then(|node| node.standing().source);
-            if source.is_some_and(|lost| lost.0.contains("none of the entries this host keeps")) {
+            let is_told = source.is_some_and(|lost| {
+                lost.0.contains("none of the entries this host keeps") || lost.0.contains("empty the data folder")
+            });
+            let served = &self.hosts[host].served;
+            if is_told || served.index > 0 && self.log.aside.iter().any(|branch| branch.leads_to(served)) {
                 self.tally.emptied += 1;
                 self.hosts[host].seen = Revision::ZERO;
                 self.empty(host)?;

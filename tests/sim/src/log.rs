@@ -19,6 +19,8 @@ pub struct Log {
     branch: Branch,
     /// What it was before it lost something, each as long as it was then.
     pub lost: Vec<Branch>,
+    /// What it was when people put something else in its place: what is only in there is gone, as they were told.
+    pub aside: Vec<Branch>,
     /// What readers see of it that came too late for what was deleted from its middle, or too early for what was put
     /// before it.
     holed: Option<Branch>,
@@ -43,7 +45,7 @@ impl Log {
         let revision = self.next(now);
         let mut entry = Entry::read(revision, fields.clone());
         // What is the same in all, id included, is the same entry: nobody could tell, so it does not happen here.
-        if self.lost.iter().any(|branch| branch.has(revision, entry.digest)) {
+        if self.lost.iter().chain(&self.aside).any(|branch| branch.has(revision, entry.digest)) {
             fields.push((Bytes::from_static(b"x-again"), Bytes::from(self.lost.len().to_string())));
             entry = Entry::read(revision, fields);
         }
@@ -148,7 +150,7 @@ impl Log {
         match is_later {
             // Who began with it goes on with it, and lacks what now comes before, until it looks at the log's count.
             true => self.holed = Some(since),
-            false => self.lost.push(since),
+            false => self.aside.push(since),
         }
     }
 
@@ -164,7 +166,7 @@ impl Log {
 
     /// All histories there were, the newest first.
     pub fn branches(&self) -> impl Iterator<Item = &Branch> {
-        [&self.branch].into_iter().chain(&self.holed).chain(self.lost.iter().rev())
+        [&self.branch].into_iter().chain(&self.holed).chain(self.lost.iter().rev()).chain(&self.aside)
     }
 
     /// The history that led to a state.

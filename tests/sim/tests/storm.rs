@@ -65,7 +65,8 @@ fn a_seed_is_one_history() {
 #[test]
 fn every_planted_bug_is_caught_and_told_with_what_led_there() {
     for bug in PLANTED {
-        let caught = (0..PLANTED_SEEDS).find_map(|seed| run(Run { seed, bug, crash_after: None }).err().map(|f| (seed, f)));
+        let caught =
+            (0..PLANTED_SEEDS).find_map(|seed| run(Run { seed, bug, crash_after: None }).err().map(|f| (seed, f)));
         let (seed, failure) = caught.unwrap_or_else(|| panic!("{bug:?} was not caught by {PLANTED_SEEDS} seeds"));
         println!("{bug:?}: seed {seed}: {}", failure.law);
         assert!(failure.trace.len() > 2 && failure.to_string().contains("again: "), "{failure}");

@@ -116,7 +116,11 @@ impl Node {
                 have.cursor
             ));
         }
-        let admitted = have.policy().guard.admits(have, coming);
+        // What was folded anew passed the guard entry by entry.
+        let admitted = match self.restoring.want {
+            Want::Rejoin => Ok(()),
+            Want::Nothing | Want::Begin | Want::GoOn => have.policy().guard.admits(have, coming),
+        };
         admitted
             .map_err(|what| format!("the snapshot of {at} is not taken: {what}; if it is meant, empty the data folder"))
     }

@@ -11,8 +11,11 @@ use crate::branch::Line;
 use crate::log::Log;
 
 /// A host that goes over to another history takes along, in it, all that changed something in the one it served: under
-/// its old revision, or as a lost entry that is back.
+/// its old revision, or as a lost entry that is back. But what people set aside is gone.
 pub fn nothing_vanishes(served: &State, coming: &State, log: &Log) -> Law {
+    if log.aside.iter().any(|branch| branch.leads_to(served)) {
+        return Ok(());
+    }
     let (Some(old), Some(new)) = (log.branch_of(served), log.branch_of(coming)) else { return Err(no_log(coming)) };
     let had = old.lines()[..served.index as usize].iter().skip(old.common(new)).filter(|line| line.came_to_something());
     let has = &new.lines()[..coming.index as usize];
