@@ -18,6 +18,7 @@
 pub mod binding;
 pub mod bindings;
 pub mod change;
+pub mod crew;
 pub mod decode;
 pub mod digest;
 pub mod effect;
@@ -46,6 +47,7 @@ mod wait;
 pub use binding::{Binding, BindingError, Mode};
 pub use bindings::Bindings;
 pub use change::{Action, BlobRef, Change, Content, Edit, Put};
+pub use crew::{Alone, Crew};
 pub use digest::Digest;
 pub use effect::{
     Apart, Ask, Batch, Effect, Event, Held, Judged, Lost, Millis, Place, PullError, Remark, Rift, Settled, Snapshot,

@@ -210,6 +210,18 @@ impl State {
 
     /// Puts a slot everywhere but among the names, and answers whether its name is new there.
     fn seat(&mut self, slot: Arc<Slot>) -> bool {
+        self.note(&slot);
+        match self.trie.insert(slot) {
+            Some(old) => {
+                self.bytes -= old.item.bytes.len() as u64;
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// What a slot means beside its own value.
+    fn note(&mut self, slot: &Slot) {
         let (name, item) = (slot.key.as_str(), &slot.item);
         self.bytes += item.bytes.len() as u64;
         if name.starts_with(VALIDATORS) {
@@ -217,13 +229,6 @@ impl State {
         }
         if name == POLICY {
             self.policy = policy::read(Some(&item.bytes));
-        }
-        match self.trie.insert(slot) {
-            Some(old) => {
-                self.bytes -= old.item.bytes.len() as u64;
-                false
-            }
-            None => true,
         }
     }
 

@@ -14,7 +14,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::{BufMut, Bytes};
 use sluice_core::{Digest, Entry, Hashed, Refused, Revision, State};
 use sluice_pack::codec::Reader;
-use sluice_pack::{put_entry, put_item, put_refused, put_token, read_entry, read_hashed, read_refused, read_token};
+use sluice_pack::{
+    Threads, put_entry, put_item, put_refused, put_token, read_entry, read_hashed, read_refused, read_token,
+};
 
 use crate::ahead::worked;
 use crate::files::{Files, Output};
@@ -70,7 +72,7 @@ pub fn load(head: &Head, frames: Frames) -> io::Result<Result<State, Flaw>> {
             }
         }
     }
-    state.set_all(items);
+    state.set_all(items, &Threads);
     Ok(match root {
         Some(root) if root == state.root() => Ok(state),
         Some(_) => Err(flaw(end, "the root digest is not that of the values")),

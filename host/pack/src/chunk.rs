@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes};
-use sluice_core::{Digest, Entry, Hashed, Item, Key, Refused, Revision, State, Subtree};
+use sluice_core::{Alone, Digest, Entry, Hashed, Item, Key, Refused, Revision, State, Subtree};
 
 use crate::codec::{Reader, put_subtree};
 use crate::entry::read_entry;
@@ -104,7 +104,7 @@ impl ChunkRef {
         let OpenChunk(content) = self.open(stored)?;
         let (Content::Items(items), Kind::Items(under)) = (content, self.kind) else { return Ok(()) };
         let mut part = State::default();
-        part.set_all(items);
+        part.set_all(items, &Alone);
         self.check_sum(part.digest(&under))
     }
 
@@ -116,7 +116,7 @@ impl ChunkRef {
         let OpenChunk(content) = self.open(stored)?;
         let (Content::Items(items), Kind::Items(under)) = (content, self.kind) else { return Ok(Vec::new()) };
         let mut part = State::default();
-        part.set_all(items);
+        part.set_all(items, &Alone);
         self.check_sum(part.digest(&under))?;
         Ok(part.items(&under).into_iter().map(|(key, item)| (key.clone(), item.clone())).collect())
     }

@@ -3,7 +3,7 @@
 //! - [`codec`]: the words; `item`, `entry`, `verdicts`: what is said in them
 //! - `chunk`, `manifest`: what a snapshot consists of; docs/SNAPSHOTS.md is the grammar
 //! - `cut`: a state in chunks; `load`: chunks as a state; `file`: all of it in one file
-//! - [`history`]: what the log no longer tells
+//! - [`history`]: what the log no longer tells; `threads`: a large state is put together on all cores
 
 mod chunk;
 pub mod codec;
@@ -15,6 +15,7 @@ pub mod history;
 mod item;
 mod load;
 mod manifest;
+mod threads;
 mod verdicts;
 
 pub use chunk::{CHUNK_BYTES, CHUNK_BYTES_MAX, Chunk, ChunkRef, Kind, OpenChunk};
@@ -25,4 +26,5 @@ pub use flaw::Flaw;
 pub use item::{item_bytes, put_item, put_token, read_hashed, read_item, read_token};
 pub use load::Loading;
 pub use manifest::{MANIFEST_BYTES_MAX, Manifest};
+pub use threads::Threads;
 pub use verdicts::{put_refused, put_verdict, read_refused, read_verdict};

@@ -5,6 +5,7 @@ use sluice_core::{Digest, Hashed, Key, State};
 use crate::chunk::{ChunkRef, Kind, OpenChunk};
 use crate::flaw::Flaw;
 use crate::manifest::Manifest;
+use crate::threads::Threads;
 
 /// A snapshot being loaded: chunks go in, and a state comes out.
 pub struct Loading {
@@ -60,7 +61,7 @@ impl Loading {
     /// # Errors
     /// It is another, or the items of a chunk have another digest than the manifest says; the chunk is named.
     pub fn finish(mut self) -> Result<State, Flaw> {
-        self.state.set_all(std::mem::take(&mut self.items));
+        self.state.set_all(std::mem::take(&mut self.items), &Threads);
         let Manifest { cursor, index, chain, newest, root, .. } = self.manifest;
         (self.state.cursor, self.state.index) = (cursor, index);
         (self.state.chain, self.state.newest) = (chain, newest);

@@ -187,7 +187,10 @@ fn an_old_snapshot_is_none_and_one_that_lacks_most_is_not_taken() {
     );
     // Folded anew from the log, where the guard let each entry pass.
     let script = format!("{begin}; pulled 1: forked; restored 3");
-    check_from_start(State::default(), &format!("{log}; {script}"), expect![[r#"
+    check_from_start(
+        State::default(),
+        &format!("{log}; {script}"),
+        expect![[r#"
           restore beyond 0
           report 0, 0 held
         > restored none
@@ -201,7 +204,8 @@ fn an_old_snapshot_is_none_and_one_that_lacks_most_is_not_taken() {
           rejoin
         > restored 3
           persist #2: all of 3
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

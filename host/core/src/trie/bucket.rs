@@ -25,6 +25,11 @@ impl<L: Leaf> Bucket<L> {
         bucket
     }
 
+    /// No more than a bucket holds, in order.
+    pub fn of(leaves: &[(u64, Arc<L>)]) -> Bucket<L> {
+        Bucket { leaves: leaves.iter().cloned().collect(), digest: OnceLock::new() }
+    }
+
     pub fn len(&self) -> usize {
         self.leaves.len()
     }
