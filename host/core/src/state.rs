@@ -124,6 +124,11 @@ impl State {
         })
     }
 
+    /// The names of all keys, in the order of their bytes.
+    pub fn names(&self) -> impl Iterator<Item = Arc<str>> + Send + use<> {
+        self.names.clone().into_iter()
+    }
+
     /// How many keys there are.
     pub fn len(&self) -> usize {
         self.trie.len()

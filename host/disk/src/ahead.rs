@@ -28,19 +28,21 @@ where
     Ok(receive.into_iter())
 }
 
-/// What `work` makes of each item, in their order, worked out on all cores: nearly all of opening is hashing.
+/// What `work` makes of each item, in their order, worked out on all cores: nearly all of opening is hashing,
+/// and of writing an image looking for what stands where.
 pub fn worked<I, T, W>(items: I, work: W) -> io::Result<impl Iterator<Item = T>>
 where
     I: Iterator + Send + 'static,
     I::Item: Send + 'static,
     T: Send + 'static,
-    W: Fn(I::Item) -> T + Copy + Send + 'static,
+    W: Fn(I::Item) -> T + Clone + Send + 'static,
 {
     let threads = available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
     let (mut sends, mut receives) = (Vec::new(), Vec::new());
     for _ in 0..threads {
         let (send, items) = sync_channel(AHEAD);
         let (made, receive) = sync_channel(AHEAD);
+        let work = work.clone();
         start(move || {
             for item in items {
                 if made.send(work(item)).is_err() {

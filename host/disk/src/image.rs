@@ -24,6 +24,10 @@ use crate::frame::{Flaw, Frames, Head, Kind, put_frame, put_head};
 
 /// How much of an image is gathered before it is written.
 const BLOCK_BYTES: usize = 1 << 20;
+/// Most items of a frame: values can be large, and some frames are in memory at once.
+const ITEMS_MAX: usize = 1024;
+/// What an item takes beside its value, about.
+const ITEM_BYTES: usize = 128;
 /// How much is written before it is flushed. One flush at the end would keep the disk busy for seconds,
 /// and every batch written meanwhile would wait behind it.
 const FLUSH_BYTES: u64 = 8 << 20;
@@ -33,7 +37,12 @@ pub fn write(file: &Output, head: &Head, state: &State, way: (&Files, bool), sto
     let (files, sync) = way;
     let mut sink = Sink { file, files, sync, stop, block: Vec::with_capacity(BLOCK_BYTES), written: 0, flushed: 0 };
     put_head(&mut sink.block, Kind::Image, head);
-    sink.frames(0, state.range("", None), |out, (key, item)| put_item(out, key, item))?;
+    for frame in items(state)? {
+        sink.block.extend_from_slice(&frame);
+        if sink.block.len() >= BLOCK_BYTES {
+            sink.write()?;
+        }
+    }
     sink.frames(1, state.tokens.iter(), |out, (token, first)| put_token(out, token, first))?;
     sink.frames(2, state.refused.iter(), |out, refused| put_refused(out, refused))?;
     sink.frames(3, state.held.values(), |out, entry| put_entry(out, entry))?;
@@ -47,6 +56,26 @@ pub fn write(file: &Output, head: &Head, state: &State, way: (&Files, bool), sto
     });
     sink.write()?;
     Ok(sink.written)
+}
+
+/// Frames of all items, made on all cores: nearly each key is one that the caches do not have.
+fn items(state: &State) -> io::Result<impl Iterator<Item = Vec<u8>> + use<>> {
+    let usual = state.bytes() as usize / state.len().max(1) + ITEM_BYTES;
+    let (mut names, many) = (state.names(), (BLOCK_BYTES / usual).clamp(1, ITEMS_MAX));
+    let some = std::iter::from_fn(move || {
+        let some: Vec<Arc<str>> = names.by_ref().take(many).collect();
+        (!some.is_empty()).then_some(some)
+    });
+    let state = state.clone();
+    worked(some, move |names| {
+        let mut frame = Vec::with_capacity(usual * many);
+        put_frame(&mut frame, |out| {
+            out.put_u8(0);
+            let items = names.iter().filter_map(|name| Some((name, state.find(name.as_bytes())?)));
+            items.for_each(|(name, item)| put_item(out, name, item));
+        });
+        frame
+    })
 }
 
 /// Loads the state behind a head.

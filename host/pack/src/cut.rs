@@ -57,7 +57,7 @@ impl<'a> Packing<'a> {
             }
             let items = &self.items[piece.from..piece.to];
             let mut raw = Vec::with_capacity(CHUNK_BYTES);
-            items.iter().for_each(|(key, item)| put_item(&mut raw, key, item));
+            items.iter().for_each(|(key, item)| put_item(&mut raw, key.as_str(), item));
             let chunk = pack(Kind::Items(piece.under), &raw, items.len(), Some(sum));
             chunks.push(chunk.about);
             put(chunk)?;

@@ -6,8 +6,8 @@ use sluice_core::{Digest, Hashed, Item, Key, Media, Revision};
 use crate::codec::{Reader, put_bytes, put_revision};
 
 /// Appends a key with its item.
-pub fn put_item(out: &mut Vec<u8>, key: &Key, item: &Item) {
-    put_bytes(out, key.as_str().as_bytes());
+pub fn put_item(out: &mut Vec<u8>, key: &str, item: &Item) {
+    put_bytes(out, key.as_bytes());
     put_revision(out, item.revision);
     put_bytes(out, item.media.as_str().as_bytes());
     out.put_slice(&item.digest.0);

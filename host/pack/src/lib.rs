@@ -1,7 +1,7 @@
 //! What states and entries look like as bytes, on disk and in snapshots.
 //!
 //! - [`codec`]: the words; `item`, `entry`, `verdicts`: what is said in them
-//! - `chunk`, `manifest`: what a snapshot consists of; docs/SNAPSHOTS.md is the grammar
+//! - `chunk`, `manifest`: what a snapshot consists of; docs/SNAPSHOTS.md is the grammar; `named`: how documents begin
 //! - `cut`: a state in chunks; `load`: chunks as a state; `file`: all of it in one file
 //! - [`history`]: what the log no longer tells; `threads`: a large state is put together on all cores
 
@@ -15,6 +15,7 @@ pub mod history;
 mod item;
 mod load;
 mod manifest;
+mod named;
 mod threads;
 mod verdicts;
 

@@ -7,6 +7,7 @@ use sluice_core::{Digest, Place, Revision, State};
 use crate::chunk::{ChunkRef, Kind, put_about, read_about};
 use crate::codec::{Reader, put_bytes, put_list, put_revision};
 use crate::flaw::Flaw;
+use crate::named;
 
 /// What a manifest starts with.
 const MAGIC: &[u8; 8] = b"sluiceM\0";
@@ -76,21 +77,8 @@ impl Manifest {
     /// # Errors
     /// What is wrong with it.
     pub fn read(bytes: &[u8], digest: Digest) -> Result<Manifest, Flaw> {
-        let flaw = |what: &str| Flaw(format!("manifest {digest}: {what}"));
-        if Digest::of(bytes) != digest {
-            return Err(flaw("its bytes are not those it is named for"));
-        }
-        let Some(rest) = bytes.strip_prefix(MAGIC) else { return Err(flaw("it does not start as ours do")) };
-        let mut reader = Reader::new(rest);
-        match reader.u32() {
-            Some(VERSION) => (),
-            Some(newer) => {
-                return Err(flaw(&format!("it is of format {newer}, this program reads {VERSION}: upgrade it")));
-            }
-            None => return Err(flaw("it is cut short")),
-        }
-        let manifest = read(&mut reader).filter(|_| reader.is_done()).ok_or_else(|| flaw("it makes no sense"))?;
-        manifest.fits().map_err(flaw)?;
+        let manifest = named::read(bytes, ("manifest", digest), (MAGIC, VERSION), read)?;
+        manifest.fits().map_err(|what| Flaw(format!("manifest {digest}: {what}")))?;
         Ok(manifest)
     }
 

@@ -44,7 +44,9 @@ impl State {
     fn seat_all(&mut self, mut slots: Vec<(u64, Arc<Slot>)>, crew: &impl Crew) {
         sort_by(&mut slots, crew, |(one, a), (other, b)| one.cmp(other).then_with(|| a.point().cmp(b.point())));
         if !self.is_empty() {
-            slots.into_iter().for_each(|(_, slot)| drop(self.seat(slot)));
+            for (_, slot) in slots {
+                self.seat(slot);
+            }
             return;
         }
         // Of what is equal the last counts.

@@ -12,6 +12,7 @@ use sluice_core::{Digest, Revision, State};
 use super::part::{Part, put_part, read_part};
 use crate::codec::{Reader, put_bytes, put_list, put_revision};
 use crate::flaw::Flaw;
+use crate::named;
 
 const MAGIC: &[u8; 8] = b"sluiceH\0";
 /// The format this program writes, and the only one it reads.
@@ -95,23 +96,10 @@ impl Index {
     /// # Errors
     /// What is wrong with it.
     pub fn read(bytes: &[u8], digest: Digest) -> Result<Index, Flaw> {
-        let flaw = |what: &str| Flaw(format!("history index {digest}: {what}"));
-        if Digest::of(bytes) != digest {
-            return Err(flaw("its bytes are not those it is named for"));
-        }
-        let Some(rest) = bytes.strip_prefix(MAGIC) else { return Err(flaw("it does not start as ours do")) };
-        let mut reader = Reader::new(rest);
-        match reader.u32() {
-            Some(VERSION) => (),
-            Some(newer) => {
-                return Err(flaw(&format!("it is of format {newer}, this program reads {VERSION}: upgrade it")));
-            }
-            None => return Err(flaw("it is cut short")),
-        }
-        let index = read(&mut reader).filter(|_| reader.is_done()).ok_or_else(|| flaw("it makes no sense"))?;
+        let index = named::read(bytes, ("history index", digest), (MAGIC, VERSION), read)?;
         match index.is_ordered() {
             true => Ok(index),
-            false => Err(flaw("its parts are in no order")),
+            false => Err(Flaw(format!("history index {digest}: its parts are in no order"))),
         }
     }
 
