@@ -193,3 +193,34 @@ fn an_old_log_beside_a_newer_snapshot_takes_nobody_back() -> Result<()> {
     assert_eq!(fleet.sluice.ok(&["get", "k"])?, "new");
     Ok(())
 }
+
+#[test]
+fn a_change_that_is_held_comes_along_and_is_decided_afterwards() -> Result<()> {
+    let fleet = Fleet::start(2)?;
+    fleet.converge(&fleet.xadd(&["put:k", "1"])?);
+    let value = "a large value that nobody has stored yet";
+    let name = blake3::hash(value.as_bytes()).to_hex().to_string();
+    let held = fleet.xadd(&["put-blob:big", &format!("{name} {}", value.len())])?;
+    for host in &fleet.hosts {
+        host.passes(&held);
+    }
+    fleet.server.cli(&["FLUSHALL"])?;
+    fleet.hosts.iter().for_each(|host| says(host, "reset"));
+    reported(&fleet);
+    // It waits for hosts that hold nothing, and these do.
+    let done = fleet.sluice.run(&["reseed", "--yes", "--timeout", "8s"])?;
+    assert!(done.code == 1 && done.stderr.contains("the log goes on behind"), "{done:?}");
+    fleet.hosts.iter().for_each(|host| says(host, "ok"));
+    let fresh = fleet.host("edge-3", &[])?;
+    fresh.passes(&held);
+    for host in fleet.hosts.iter().chain([&fresh]) {
+        assert_eq!((host.value("big")?, host.value("k")?), (None, Some(b"1".to_vec())), "{} still holds it", host.id);
+    }
+    fleet.server.cli(&["SET", &format!("sluice:{{shop}}:blob:{name}"), value])?;
+    for host in fleet.hosts.iter().chain([&fresh]) {
+        wait_for("the change to be decided", || {
+            (host.value("big").ok()?.as_deref() == Some(value.as_bytes())).then_some(())
+        });
+    }
+    Ok(())
+}
