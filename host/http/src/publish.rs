@@ -129,6 +129,7 @@ pub async fn publish(surface: std::sync::Arc<Surface>, wanted: Wanted) -> Answer
     let revision = surface.edges.log.append(laid.entry.fields.clone()).await;
     let revision = revision.map_err(|error| match &error {
         AppendError::Away(_) => away(error.to_string(), &laid.entry),
+        AppendError::Indeterminate { revision, .. } => indeterminate(error.to_string(), *revision, &laid.entry),
         AppendError::Refused(_) => {
             Problem::new(StatusCode::BAD_GATEWAY, "log-refuses", "the log refuses writes", error.to_string())
         }
@@ -156,10 +157,20 @@ async fn again(surface: &Surface, entry: &Entry, revision: Revision, first: Revi
 
 /// The log is out of reach. The token goes along, so that the retry is safe.
 fn away(detail: String, entry: &Entry) -> Problem {
+    again_by_token("source-away", "the log is out of reach", &detail, entry)
+}
+
+/// Whether it was taken, or is there for good, nobody can tell. Without the token a retry might be another change.
+fn indeterminate(detail: String, revision: Option<Revision>, entry: &Entry) -> Problem {
+    let problem = again_by_token("indeterminate", "the change may have been taken, or not", &detail, entry);
+    revision.into_iter().fold(problem, |problem, revision| problem.with("revision", revision.to_string()))
+}
+
+fn again_by_token(kind: &'static str, title: &'static str, detail: &str, entry: &Entry) -> Problem {
     let token = entry.content.as_ref().ok().and_then(|change| change.token.clone()).unwrap_or_default();
     let token = String::from_utf8_lossy(&token).into_owned();
     let detail = format!("{detail}; retry with the same token, given as Idempotency-Key, and it is one change");
-    Problem::unavailable("source-away", "the log is out of reach", detail).with("token", token)
+    Problem::unavailable(kind, title, detail).with("token", token)
 }
 
 impl Notes {

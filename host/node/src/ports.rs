@@ -249,8 +249,16 @@ pub enum Past<'a> {
 /// Why an entry could not be appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AppendError {
-    /// The log is out of reach: nothing was appended, or nobody can tell. A retry with the same token is safe.
+    /// The log is out of reach: nothing was appended.
     Away(String),
+    /// It was sent, and whether it is in the log for good cannot be told: the answer was lost, or it is at this revision
+    /// and less durable than it should be. A retry with the same token is the same change.
+    Indeterminate {
+        /// Where it is, if that was answered.
+        revision: Option<Revision>,
+        /// What kept it from being known.
+        why: String,
+    },
     /// The log's server refuses writes, in its own words: rights, memory, a read-only replica.
     Refused(String),
 }
@@ -259,6 +267,12 @@ impl fmt::Display for AppendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             AppendError::Away(why) => write!(f, "the log is out of reach: {why}"),
+            AppendError::Indeterminate { revision: Some(revision), why } => {
+                write!(f, "indeterminate: appended as {revision}, but {why}; a failover may lose it")
+            }
+            AppendError::Indeterminate { revision: None, why } => {
+                write!(f, "indeterminate: the log may have taken it, or not: {why}")
+            }
             AppendError::Refused(why) => write!(f, "the log refuses the entry: {why}"),
         }
     }

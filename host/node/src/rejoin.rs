@@ -10,12 +10,12 @@
 //! its own, or one derived from its digest. An edit gets the revision that its key had when it was applied as its base, so
 //! a lost change never does away with a newer one unseen: it ends as a conflict, which is told.
 
+mod back;
 mod gone;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use metrics::counter;
 use sluice_core::{Change, Digest, Entry, Event, Lost, Outcome, Revision, Snapshot, State, Step, Verdict, fold};
 use tokio::sync::{Mutex, mpsc};
@@ -24,11 +24,15 @@ use tracing::{info, warn};
 
 use crate::ports::{Blobs, Judge, Leases, Log, Past, Ports, Store};
 
-use gone::{Fork, Gone, LOST_BYTES_MAX, LOST_ENTRIES_MAX, token};
+use back::Back;
+use gone::{Fork, LOST_BYTES_MAX, LOST_ENTRIES_MAX};
+pub use gone::{KEYS_FIELD, OVER_FIELD};
 
 /// The lease of whoever appends lost entries.
 pub const LOST: &str = "lost";
-/// How long the lease lasts; who stops in the middle keeps others from it no longer.
+/// What became of a lost entry whose time was over before it could come back.
+const OVER: &str = "over";
+/// How long the lease lasts unless renewed; who stops in the middle keeps others from it no longer.
 const LEASE_MS: u64 = 60_000;
 /// Entries read at a time.
 const PAGE: usize = 256;
@@ -45,11 +49,19 @@ pub struct Rejoin {
     turn: Arc<Mutex<()>>,
 }
 
+/// What became of a lost entry.
+struct Came {
+    old: Revision,
+    new: Revision,
+    outcome: Outcome,
+    is_over: bool,
+}
+
 impl Rejoin {
     /// By way of a host's edges.
     pub fn new(ports: &Ports) -> Rejoin {
         // Shown from the start, so that the first of them is seen as a step.
-        for class in ["applied", "conflict"] {
+        for class in ["applied", "conflict", OVER] {
             counter!("sluice_lost_entries_total", "outcome" => class).increment(0);
         }
         let Ports { log, blobs, judge, store, leases, .. } = ports.clone();
@@ -83,15 +95,16 @@ impl Rejoin {
         let Some(lease) = self.leases.acquire(LOST, LEASE_MS).await? else {
             return Err(Lost("another host appends what the log lost: this one comes next".to_owned()));
         };
-        let appended = self.append(common.0, &fork.gone, have.cursor).await;
+        let back = Back::new(&*self.log, &*self.leases, &lease);
+        let appended = back.append(common.0, &fork.gone, have.cursor).await;
         drop(self.leases.release(&lease).await);
         let appended = appended?;
         let (state, outcomes) = self.fold(fork.state, &appended).await?;
         if state.cursor <= have.cursor {
             return Err(Lost(format!("the log ends at {}, before {}: it goes on soon", state.cursor, have.cursor)));
         }
-        for (old, (new, outcome)) in outcomes {
-            let class = outcome.class();
+        for Came { old, new, outcome, is_over } in outcomes {
+            let class = if is_over { OVER } else { outcome.class() };
             counter!("sluice_lost_entries_total", "outcome" => class).increment(1);
             match outcome {
                 Outcome::Applied(_) | Outcome::Scheduled(_) | Outcome::Staged => {
@@ -127,17 +140,18 @@ impl Rejoin {
         let taken = &taken[taken.partition_point(|(revision, _)| *revision < first)..];
         let (mut step, mut unknown) = (1, taken.len());
         let mut known = loop {
-            let Some(at) = unknown.checked_sub(step).or_else(|| unknown.checked_sub(1)) else {
+            if unknown == 0 {
                 return Err(Lost(
                     "it has none of the entries this host keeps either: sluice reseed --force sets it aside and goes on \
                      with what hosts have"
                         .to_owned(),
                 ));
-            };
+            }
+            let at = unknown.saturating_sub(step);
             if self.has(taken[at]).await? {
                 break at;
             }
-            (unknown, step) = (at, step * 2);
+            (unknown, step) = (at, step.saturating_mul(2));
         };
         while known + 1 < unknown {
             let middle = known + (unknown - known) / 2;
@@ -183,51 +197,8 @@ impl Rejoin {
         found.await.map_err(|error| Lost(error.to_string()))?
     }
 
-    /// Appends what is not there yet, in its order. Gives what became of which: the old revision by the new one.
-    async fn append(
-        &self,
-        fork: Revision,
-        gone: &[Gone],
-        beyond: Revision,
-    ) -> Result<HashMap<Revision, Revision>, Lost> {
-        let wanted: HashSet<Bytes> = gone.iter().map(|gone| token(&gone.entry)).collect();
-        let (mut there, mut end) = (HashMap::new(), fork);
-        loop {
-            let page = self.log.read(next(end), PAGE).await?;
-            let Some(last) = page.last() else { break };
-            end = last.revision;
-            for entry in &page {
-                if let Some(token) = entry.content.iter().find_map(|change| change.token.clone())
-                    && wanted.contains(&token)
-                {
-                    there.entry(token).or_insert(entry.revision);
-                }
-            }
-        }
-        // What it is called now, by what it was called.
-        let mut names: HashMap<Revision, Revision> = HashMap::new();
-        for gone in gone {
-            let new = match there.get(&token(&gone.entry)) {
-                Some(new) => *new,
-                None => self.log.append(gone.fields(&names)).await.map_err(|error| Lost(error.to_string()))?,
-            };
-            names.insert(gone.entry.revision, new);
-            end = end.max(new);
-        }
-        if end <= beyond {
-            // What is served must not go back, so the log has to come further.
-            let tick = vec![(Bytes::from_static(b"tick"), Bytes::new())];
-            self.log.append(tick).await.map_err(|error| Lost(error.to_string()))?;
-        }
-        Ok(names.into_iter().map(|(old, new)| (new, old)).collect())
-    }
-
     /// Folds the log from the fork to its end, beside what is served. What cannot be decided ends it, for now.
-    async fn fold(
-        &self,
-        mut state: State,
-        appended: &HashMap<Revision, Revision>,
-    ) -> Result<(State, Vec<(Revision, (Revision, Outcome))>), Lost> {
+    async fn fold(&self, mut state: State, appended: &HashMap<Revision, Revision>) -> Result<(State, Vec<Came>), Lost> {
         for (revision, entry) in state.held.clone() {
             let entry = self.filled(entry).await?;
             let stands = entry.content.as_ref().is_ok_and(|change| fold::stands(&state, change).is_ok());
@@ -243,7 +214,7 @@ impl Rejoin {
             }
             for entry in page {
                 let entry = self.filled(entry).await?;
-                let (revision, judge) = (entry.revision, self.judge.clone());
+                let (revision, judge, is_over) = (entry.revision, self.judge.clone(), gone::is_over(&entry));
                 let folded = spawn_blocking(move || {
                     let mut fault = None;
                     let outcome = fold::fold(&mut state, &entry, |before, _| {
@@ -259,7 +230,8 @@ impl Rejoin {
                     return Err(Lost(format!("what became of {revision} cannot be told: {fault}: {why}")));
                 }
                 state = folded;
-                outcomes.extend(appended.get(&revision).map(|old| (*old, (revision, outcome))));
+                let old = appended.get(&revision).copied();
+                outcomes.extend(old.map(|old| Came { old, new: revision, outcome, is_over }));
             }
         }
     }

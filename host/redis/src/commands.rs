@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::address::Address;
 use crate::backoff::Backoff;
 use crate::settings::Settings;
-use crate::trouble::Trouble;
+use crate::trouble::{Trouble, Unanswered};
 use crate::url::Node;
 use crate::wire::{Wire, late};
 
@@ -63,31 +63,37 @@ impl Commands {
 
     /// Sends one command, once; again only where a server said that it did nothing, because another has the keys.
     pub async fn once(&self, command: &Cmd) -> Result<Value, Trouble> {
+        self.told(command).await.map_err(|unanswered| unanswered.trouble)
+    }
+
+    /// The same, for whoever must know whether it may be done although no answer came.
+    pub async fn told(&self, command: &Cmd) -> Result<Value, Unanswered> {
         match self.sent(command).await {
-            Err(trouble) if self.address.has_moved(&trouble) => self.sent(command).await,
-            Err(trouble) => match self.address.asked_elsewhere(&trouble) {
+            Err(failed) if self.address.has_moved(&failed.trouble) => self.sent(command).await,
+            Err(failed) => match self.address.asked_elsewhere(&failed.trouble) {
                 Some(node) => self.detour(&node, command).await,
-                None => Err(trouble),
+                None => Err(failed),
             },
             Ok(value) => Ok(value),
         }
     }
 
-    async fn sent(&self, command: &Cmd) -> Result<Value, Trouble> {
-        let (number, mut connection) = self.connection().await?;
+    async fn sent(&self, command: &Cmd) -> Result<Value, Unanswered> {
+        let (number, mut connection) = self.connection().await.map_err(Unanswered::before)?;
         let result = connection.send_packed_command(command).await.and_then(Value::extract_error);
-        self.checked(number, result.map_err(Trouble::of)).await
+        self.checked(number, result.map_err(Trouble::of)).await.map_err(Unanswered::after)
     }
 
     /// Asks the server to which the slot is moving, over a connection for this one question: it is soon over.
-    async fn detour(&self, node: &Node, command: &Cmd) -> Result<Value, Trouble> {
-        let mut wire = Wire::asking(node, &self.address, self.connect, "sluice").await?;
+    async fn detour(&self, node: &Node, command: &Cmd) -> Result<Value, Unanswered> {
+        let wire = Wire::asking(node, &self.address, self.connect, "sluice").await;
+        let mut wire = wire.map_err(Unanswered::before)?;
         let asked = async {
             wire.say(&command.get_packed_command()).await?;
             wire.reply().await?;
             wire.reply().await
         };
-        timeout(self.answer, asked).await.unwrap_or_else(|_| Err(late(self.answer)))
+        timeout(self.answer, asked).await.unwrap_or_else(|_| Err(late(self.answer))).map_err(Unanswered::after)
     }
 
     /// Sends one command that does no harm when done twice: once more if the server hung up.

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use redis::{Cmd, Value};
-use sluice_core::{Lost, Revision};
+use sluice_core::Revision;
 use sluice_node::ports::AppendError;
 use tokio::time::timeout;
 
 use crate::Redis;
-use crate::log::{odd, revision};
-use crate::trouble::Trouble;
+use crate::log::added;
+use crate::trouble::{Trouble, Unanswered};
 use crate::wire::{Wire, late};
 
 /// Most replicas that may be asked for; more is a slip of the finger.
@@ -82,19 +82,19 @@ impl Redis {
         let limit = Duration::from_millis(settings.connect_ms);
         let opened = async || Wire::open(&self.inner.address, limit, "sluice-durable").await;
         let appended = match self.settled(opened().await, &command, durability).await {
-            Err(trouble) if self.inner.address.has_moved(&trouble) => {
+            Err(failed) if self.inner.address.has_moved(&failed.trouble) => {
                 self.settled(opened().await, &command, durability).await
             }
-            Err(trouble) => match self.inner.address.asked_elsewhere(&trouble) {
+            Err(failed) => match self.inner.address.asked_elsewhere(&failed.trouble) {
                 Some(node) => {
                     let wire = Wire::asking(&node, &self.inner.address, limit, "sluice-durable").await;
                     self.settled(wire, &command, durability).await
                 }
-                None => Err(trouble),
+                None => Err(failed),
             },
             appended => appended,
         };
-        appended.map_err(|trouble| self.not_appended(&trouble))
+        appended.map_err(|unanswered| self.not_appended(&unanswered))
     }
 
     async fn settled(
@@ -102,8 +102,8 @@ impl Redis {
         wire: Result<Wire, Trouble>,
         command: &Cmd,
         wanted: Durability,
-    ) -> Result<Appended, Trouble> {
-        let mut wire = wire?;
+    ) -> Result<Appended, Unanswered> {
+        let mut wire = wire.map_err(Unanswered::before)?;
         let settings = &self.inner.settings;
         let (answer, wait) =
             (Duration::from_millis(settings.answer_ms), Duration::from_millis(settings.durable_wait_ms));
@@ -114,25 +114,19 @@ impl Redis {
         if wanted.is_on_disk {
             // Nothing was written on this connection yet, so that it is answered at once: either way.
             let asked = wire.say(&wanted.question(1).get_packed_command()).await;
-            within(answer, asked, &mut wire).await.map_err(unable)?;
+            within(answer, asked, &mut wire).await.map_err(|trouble| Unanswered::before(unable(trouble)))?;
         }
         let packed = [command.get_packed_command(), wanted.question(settings.durable_wait_ms).get_packed_command()];
         let mut asked = wire.say(&packed.concat()).await;
         if wire.is_asking() {
             asked = within(answer, asked, &mut wire).await.map(drop);
         }
-        let added = within(answer, asked, &mut wire).await?;
-        let revision = revision(&added).ok_or_else(|| odd("XADD", &added))?;
+        let revision = added(&within(answer, asked, &mut wire).await.map_err(Unanswered::after)?)?;
         let shortfall = match within(wait + answer, Ok(()), &mut wire).await {
             Ok(value) => wanted.missing(&value, settings.durable_wait_ms),
             Err(trouble) => Some(format!("how many have it cannot be told: {}", trouble.words())),
         };
         Ok(Appended { revision, shortfall })
-    }
-
-    /// How an entry is told that is there, but not as durable as it should be.
-    pub fn indeterminate(&self, revision: Revision, shortfall: &str) -> Lost {
-        Lost(format!("indeterminate: appended as {revision}, but {shortfall}; a failover may lose it"))
     }
 }
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use redis::{Cmd, Value};
-use sluice_core::{Digest, Lost};
+use redis::Cmd;
+use sluice_core::Lost;
 
 use crate::Redis;
 use crate::reporter::now_ms;
+use crate::rights::Right;
 use crate::trouble::Trouble;
 
 /// Round trips measured for the latency shown.
@@ -52,19 +53,6 @@ pub struct ServerFacts {
     pub user: Option<String>,
     /// What that user may do here.
     pub rights: Vec<Right>,
-}
-
-/// One thing a host or publisher needs to be allowed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Right {
-    /// The command.
-    pub command: &'static str,
-    /// The key it goes to.
-    pub key: String,
-    /// Whether it is allowed; none when that cannot be told without doing it.
-    pub allowed: Option<bool>,
-    /// The server's words when it is not.
-    pub why: String,
 }
 
 impl Redis {
@@ -144,47 +132,6 @@ impl Redis {
         match self.inner.commands.ask(redis::cmd("CONFIG").arg("GET").arg(name)).await {
             Ok(answer) => Ok(redis::from_redis_value::<(String, String)>(answer).ok().map(|(_, value)| value)),
             Err(Trouble::Said { .. }) => Ok(None),
-            Err(trouble) => Err(trouble),
-        }
-    }
-
-    async fn rights(&self, user: Option<&str>) -> Result<Vec<Right>, Trouble> {
-        let names = &self.inner.names;
-        let (log, hosts) = (names.log.to_string(), names.hosts.to_string());
-        let (blob, host) = (names.blob(Digest::ZERO), names.host("any"));
-        let wanted: [(&'static str, &String, &[&str]); 9] = [
-            ("XREAD", &log, &["COUNT", "1", "STREAMS", &log, "0"]),
-            ("XRANGE", &log, &[&log, "-", "+"]),
-            ("XINFO", &log, &["STREAM", &log]),
-            ("XADD", &log, &[&log, "*", "tick", ""]),
-            ("GET", &blob, &[&blob]),
-            ("SET", &blob, &[&blob, ""]),
-            ("SET", &host, &[&host, ""]),
-            ("ZADD", &hosts, &[&hosts, "0", "any"]),
-            ("MGET", &host, &[&host]),
-        ];
-        let mut rights = Vec::with_capacity(wanted.len());
-        for (command, key, arguments) in wanted {
-            let (allowed, why) = self.dry_run(user, command, arguments).await?;
-            rights.push(Right { command, key: key.clone(), allowed, why });
-        }
-        Ok(rights)
-    }
-
-    /// `ACL DRYRUN`, which Redis 7 has and which itself may be forbidden.
-    async fn dry_run(
-        &self,
-        user: Option<&str>,
-        command: &str,
-        arguments: &[&str],
-    ) -> Result<(Option<bool>, String), Trouble> {
-        let Some(user) = user else { return Ok((None, String::new())) };
-        let mut asked = redis::cmd("ACL");
-        asked.arg("DRYRUN").arg(user).arg(command).arg(arguments);
-        match self.inner.commands.ask(&asked).await {
-            Ok(Value::Okay) => Ok((Some(true), String::new())),
-            Ok(Value::BulkString(why)) => Ok((Some(false), String::from_utf8_lossy(&why).into_owned())),
-            Ok(_) | Err(Trouble::Said { .. }) => Ok((None, String::new())),
             Err(trouble) => Err(trouble),
         }
     }

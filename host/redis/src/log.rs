@@ -12,7 +12,7 @@ use crate::Redis;
 use crate::hole;
 use crate::pace::Pace;
 use crate::tail::Unpulled;
-use crate::trouble::{Kind, Trouble};
+use crate::trouble::{Kind, Trouble, Unanswered};
 
 impl Log for Redis {
     fn pull(&self, after: Place) -> Answer<'_, Result<Vec<Arc<Entry>>, PullError>> {
@@ -27,12 +27,12 @@ impl Log for Redis {
                 return match appended.shortfall {
                     None => Ok(appended.revision),
                     // A retry with the same token appends again, and has the first confirmed with the second.
-                    Some(why) => Err(AppendError::Away(self.indeterminate(appended.revision, &why).0)),
+                    Some(why) => Err(AppendError::Indeterminate { revision: Some(appended.revision), why }),
                 };
             }
-            let answer = self.inner.commands.once(&self.append_command(&fields)).await;
-            let revision = answer.and_then(|answer| revision(&answer).ok_or_else(|| odd("XADD", &answer)));
-            revision.map_err(|trouble| self.not_appended(&trouble))
+            let answer = self.inner.commands.told(&self.append_command(&fields)).await;
+            let revision = answer.and_then(|answer| added(&answer));
+            revision.map_err(|unanswered| self.not_appended(&unanswered))
         })
     }
 
@@ -97,9 +97,11 @@ impl Redis {
         command
     }
 
-    pub(crate) fn not_appended(&self, trouble: &Trouble) -> AppendError {
+    pub(crate) fn not_appended(&self, unanswered: &Unanswered) -> AppendError {
+        let Unanswered { trouble, may_be_done } = unanswered;
         let Lost(why) = trouble.lost(&self.inner.address);
         match trouble.kind() {
+            _ if *may_be_done => AppendError::Indeterminate { revision: None, why },
             // A failover is under way: what names the server still names its predecessor.
             Kind::Lasting if self.inner.address.has_moved(trouble) => AppendError::Away(why),
             Kind::Passing => AppendError::Away(why),
@@ -163,6 +165,11 @@ pub(crate) fn bytes(value: Value) -> Result<Bytes, Trouble> {
         }
         other => Err(odd("a string", &other)),
     }
+}
+
+/// The revision that an append was answered with.
+pub(crate) fn added(answer: &Value) -> Result<Revision, Unanswered> {
+    revision(answer).ok_or_else(|| Unanswered::after(odd("XADD", answer)))
 }
 
 pub(crate) fn revision(value: &Value) -> Option<Revision> {

@@ -176,6 +176,14 @@ impl Shelf {
         finishing.await.map_err(panicked)?.map_err(|flaw| self.flawed(&flaw.0))
     }
 
+    /// The newest snapshot, by its pointer alone.
+    ///
+    /// # Errors
+    /// The server is out of reach, or the pointer makes no sense.
+    pub async fn newest_known(&self) -> Result<Option<Kept>, Lost> {
+        Ok(self.pointer().await?.map(|entry| entry.kept))
+    }
+
     pub(crate) async fn pointer(&self) -> Result<Option<Entry>, Lost> {
         self.entry(&self.redis.inner.names.snapshot()).await
     }

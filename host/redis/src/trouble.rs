@@ -20,6 +20,14 @@ pub(crate) enum Trouble {
     Said { code: String, words: String },
 }
 
+/// Why a command that may be sent once only has no answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Unanswered {
+    pub trouble: Trouble,
+    /// Whether the server may have done it all the same.
+    pub may_be_done: bool,
+}
+
 /// What an error of the server asks of the one who appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -27,6 +35,22 @@ pub(crate) enum Kind {
     Passing,
     /// Somebody must act.
     Lasting,
+}
+
+impl Unanswered {
+    /// Trouble that came before anything was sent.
+    pub fn before(trouble: Trouble) -> Unanswered {
+        Unanswered { trouble, may_be_done: false }
+    }
+
+    /// Trouble that came once it was on its way.
+    pub fn after(trouble: Trouble) -> Unanswered {
+        let may_be_done = match &trouble {
+            Trouble::HungUp | Trouble::Broken(_) => true,
+            Trouble::Said { .. } => false,
+        };
+        Unanswered { trouble, may_be_done }
+    }
 }
 
 impl Trouble {

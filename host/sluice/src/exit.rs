@@ -10,7 +10,7 @@ pub const TEXT: &str = "\
 2   wrong usage or settings
 3   Redis or the host could not be reached, or --timeout ran out
 4   a race was lost: conflict, fenced, lock lost
-5   appended, but not as durable as --durable asked for: nobody can tell whether it outlives a failover
+5   indeterminate: sent, and no answer tells whether it was taken; or appended, and less durable than --durable asked for
 70  a bug in sluice
 ";
 

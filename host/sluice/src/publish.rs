@@ -1,5 +1,6 @@
 //! From edits to an outcome: what `put`, `delete`, `apply` and `validator bind` have in common.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -57,7 +58,7 @@ async fn append(context: &Context, space: &Space, draft: Draft, args: &PublishAr
     .await;
     let Some(why) = shortfall else { return ended };
     let repeat = format!("repeat it with --token {token}, which applies it once");
-    let why = format!("{}: {repeat}", space.redis.indeterminate(revision, &why).0);
+    let why = format!("{}: {repeat}", AppendError::Indeterminate { revision: Some(revision), why });
     match ended {
         Ok(Ended::Yes) => Err(Failure::Indeterminate(why).into()),
         // What was refused may be lost.
@@ -81,10 +82,15 @@ pub async fn appended(space: &Space, draft: Draft, durable: Option<Durability>) 
         }
     };
     appended.map_err(|error| match error {
-        // Nobody can tell whether it was appended; with the same token a retry is the same change.
         AppendError::Away(_) => away(format!("{error}: retry with --token {token}")),
+        AppendError::Indeterminate { .. } => indeterminate(&error, &token),
         AppendError::Refused(_) => anyhow::Error::new(error),
     })
+}
+
+/// Nobody can tell whether it was appended; with the same token a retry is the same change.
+fn indeterminate(why: impl Display, token: &str) -> anyhow::Error {
+    Failure::Indeterminate(format!("{why}: retry with --token {token}, which applies it once")).into()
 }
 
 /// Runs what follows an append. From there on the change is in the log, whatever happens: no failure may
@@ -119,12 +125,15 @@ async fn post(
     let asked = host.publish(path, &change, left.saturating_sub(ANSWER_TIME).as_secs());
     let answer = match tokio::time::timeout_at(context.deadline().into(), asked).await {
         Ok(Ok(answer)) => answer,
-        // Nobody can tell whether it was appended; with the same token a retry is the same change.
-        Ok(Err(error)) if matches!(error.downcast_ref(), Some(Failure::Away(_))) && !args.dry_run => {
-            return Err(away(format!("{error:#}: retry with --token {token}")));
+        Ok(Err(error)) => {
+            return Err(match error.downcast_ref() {
+                Some(Failure::Away(_)) if !args.dry_run => away(format!("{error:#}: retry with --token {token}")),
+                Some(Failure::Indeterminate(_)) if !args.dry_run => indeterminate(format!("{error:#}"), &token),
+                Some(_) | None => error,
+            });
         }
-        Ok(Err(error)) => return Err(error),
-        Err(_) => return Err(away(format!("host {} did not answer in time: retry with --token {token}", host.base()))),
+        Err(_) if args.dry_run => return Err(away(format!("host {} did not answer in time", host.base()))),
+        Err(_) => return Err(indeterminate(format!("host {} did not answer in time", host.base()), &token)),
     };
     let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default();
     let revision: Option<Revision> = text("revision").parse().ok();

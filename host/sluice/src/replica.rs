@@ -79,7 +79,7 @@ impl Replica {
     pub async fn begin(&self, until: Option<Revision>) -> Result<State> {
         let reach = self.end.reach().await.map_err(|lost| away(lost.0))?;
         if reach.gone == Some(0) {
-            return Ok(State::default());
+            return self.not_rewound().await.map(|()| State::default());
         }
         let newest = self.snapshots.newest(Place::from(Revision::ZERO), State::default()).await;
         let newest = newest.map_err(|lost| away(lost.0))?.map(|snapshot| snapshot.state);
@@ -111,6 +111,20 @@ impl Replica {
                 )
             }
             Some(_) | None => Ok(state),
+        }
+    }
+
+    /// A whole log that ends before the newest snapshot is an older one that was put in its place: folded, it would take
+    /// everybody back without a word. (The log is looked at second, for it may grow meanwhile.)
+    async fn not_rewound(&self) -> Result<()> {
+        let Some(kept) = self.shelf.newest_known().await.map_err(|lost| away(lost.0))? else { return Ok(()) };
+        match self.log.read(kept.revision, 1).await.map_err(|lost| away(lost.0))?.is_empty() {
+            false => Ok(()),
+            true => bail!(
+                "the log ends before {}, the newest snapshot: an older log was put in its place, or it is gone; see what \
+                 hosts say with sluice status, and go on with what they have by sluice reseed",
+                kept.revision
+            ),
         }
     }
 

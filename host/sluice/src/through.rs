@@ -17,7 +17,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-use crate::exit::{away, usage};
+use crate::exit::{Failure, away, usage};
 use crate::settings;
 use crate::space::Context;
 
@@ -74,9 +74,16 @@ impl Through {
             request = request.header(AUTHORIZATION, bearer);
         }
         let body = Full::from(change.to_string());
-        let response = self.exchange(request.body(body).expect("a parsed address makes a request")).await?;
+        let request = request.body(body).expect("a parsed address makes a request");
+        let response = self.client.request(request).await.map_err(|error| match error.is_connect() {
+            true => self.lost(&error),
+            false => Failure::Indeterminate(format!("host {} gave no answer: {}", self.base, root(&error))).into(),
+        })?;
         let status = response.status();
-        let text = self.whole(response).await?;
+        // What came of it is in the rest.
+        let unread = |error| Failure::Indeterminate(format!("{error:#}")).into();
+        let text =
+            self.whole(response).await.map_err(|error| if status.is_success() { unread(error) } else { error })?;
         let document: Value = serde_json::from_slice(&text).unwrap_or_default();
         match document.get("outcome").is_some_and(Value::is_string) {
             true => Ok(document),
@@ -106,8 +113,11 @@ impl Through {
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>> {
-        let lost = |error: &dyn std::error::Error| away(format!("host {} is out of reach: {}", self.base, root(error)));
-        self.client.request(request).await.map_err(|error| lost(&error))
+        self.client.request(request).await.map_err(|error| self.lost(&error))
+    }
+
+    fn lost(&self, error: &dyn std::error::Error) -> anyhow::Error {
+        away(format!("host {} is out of reach: {}", self.base, root(error)))
     }
 
     /// The whole body of an answer.
@@ -141,7 +151,9 @@ fn refusal(status: StatusCode, body: &[u8]) -> anyhow::Error {
     let problem: Option<Value> = serde_json::from_slice(body).ok();
     let detail = problem.as_ref().and_then(|problem| problem.get("detail")?.as_str());
     let words = detail.map_or_else(|| format!("the host answers {status}"), crate::output::printable);
+    let kind = problem.as_ref().and_then(|problem| problem.get("type")?.as_str());
     match status.as_u16() {
+        503 if kind == Some("urn:sluice:problem:indeterminate") => Failure::Indeterminate(words).into(),
         400 | 401 | 403 | 405 | 413 | 501 => usage(words),
         502..=504 => away(words),
         _ => anyhow!(words),
@@ -180,5 +192,8 @@ mod tests {
         assert!(error.downcast_ref::<Failure>().is_none());
         let error = refusal(StatusCode::SERVICE_UNAVAILABLE, b"<html>");
         assert!(matches!(error.downcast_ref(), Some(Failure::Away(_))));
+        let body = br#"{"type":"urn:sluice:problem:indeterminate","detail":"taken, or not"}"#;
+        let error = refusal(StatusCode::SERVICE_UNAVAILABLE, body);
+        assert!(matches!(error.downcast_ref(), Some(Failure::Indeterminate(_))));
     }
 }

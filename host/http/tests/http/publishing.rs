@@ -211,6 +211,38 @@ async fn without_the_log_publishing_says_how_to_retry() {
     edge.get("/v1/entries/1-0").await.problem(503);
 }
 
+/// A log that takes an entry, and whose answer is lost: at once, or behind its revision.
+struct Mute(Option<Revision>);
+
+impl Log for Mute {
+    fn pull(&self, _: Place) -> Answer<'_, Result<Vec<Arc<Entry>>, PullError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn append(&self, _: Vec<(Bytes, Bytes)>) -> Answer<'_, Result<Revision, AppendError>> {
+        Box::pin(async { Err(AppendError::Indeterminate { revision: self.0, why: "no replica has it".to_owned() }) })
+    }
+
+    fn read(&self, _: Revision, _: usize) -> Answer<'_, Result<Vec<Arc<Entry>>, Lost>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_may_have_been_taken_is_told_apart_from_one_that_was_not() {
+    let revision = Revision { ms: 7, seq: 1 };
+    for (known, words) in [(None, "may have taken it, or not"), (Some(revision), "appended as 7-1, but")] {
+        let edge = Edge::build(|_| (), Serves::Everything, State::default(), Some(Arc::new(Mute(known)))).await;
+        let reply = edge.publish("PUT", "/v1/keys/a", &[("idempotency-key", "t-1")], "1").await;
+        let told = reply.json();
+        assert_eq!((&told["type"], &told["token"]), (&"urn:sluice:problem:indeterminate".into(), &"t-1".into()));
+        assert_eq!(told["revision"].as_str().map(str::to_owned), known.map(|known| known.to_string()));
+        assert_eq!(reply.header("retry-after"), "1");
+        let detail = reply.problem(503);
+        assert!(detail.contains(words) && detail.contains("retry with the same token"), "{detail}");
+    }
+}
+
 #[tokio::test]
 async fn what_the_guard_stops_goes_through_when_somebody_means_it() {
     let edge = Edge::start().await;

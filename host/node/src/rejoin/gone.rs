@@ -4,7 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sluice_core::{Entry, LOST_FIELD, Later, Revision, State, Step};
+use sluice_core::decode::NOTE_BYTES_MAX;
+use sluice_core::{Entry, LOST_FIELD, Revision, State, Step, Turn, time};
+
+/// The field that says when its time was over, in an entry that was so before it could come back. It changes nothing.
+pub const OVER_FIELD: &str = "x-over";
+
+/// The field of such an entry that names the keys it was about.
+pub const KEYS_FIELD: &str = "x-keys";
 
 /// Most entries, and bytes of entries, that are put back without somebody being asked.
 pub const LOST_ENTRIES_MAX: usize = 10_000;
@@ -15,6 +22,8 @@ pub struct Gone {
     pub entry: Arc<Entry>,
     /// The revision each edited key had before it, where the entry itself says nothing.
     bases: Vec<(String, Revision)>,
+    /// When it begins, for which it was kept: what is there then is overwritten, whatever it is.
+    from_ms: Option<u64>,
 }
 
 /// Where this host and the log part.
@@ -44,14 +53,16 @@ impl Fork {
             (_, Err(_)) => (),
             (Step::Folded(_) | Step::Held(_), Ok(change)) if !is_refused && !change.edits.is_empty() => {
                 let edited = change.edits.iter().map(|edit| &edit.key);
-                // What begins later overwrites what is there then, whatever it is.
-                let is_now = !change.later.as_ref().is_some_and(Later::is_start);
-                let bare = edited.filter(|key| is_now && !change.bases.iter().any(|(based, _)| based == *key));
+                let bare = edited.filter(|key| !change.bases.iter().any(|(based, _)| based == *key));
                 let bases = bare.map(|key| (key.to_string(), before.revision_of(key))).collect();
                 (self.entries, self.bytes) = (self.entries + 1, self.bytes + entry.bytes());
                 // Beyond the bound they are only counted, so that a log from last year costs no memory.
                 if !self.is_too_much() {
-                    self.gone.push(Gone { entry: entry.clone(), bases });
+                    let from_ms = change.later.as_ref().and_then(|later| match later.turn {
+                        Turn::Start(at) => Some(at),
+                        Turn::End(_) => None,
+                    });
+                    self.gone.push(Gone { entry: entry.clone(), bases, from_ms });
                 }
             }
             // Decided late: what came to nothing then was told its publisher, and does not come again.
@@ -62,8 +73,37 @@ impl Fork {
 }
 
 impl Gone {
+    /// Whether what it says depends on the time it is published at.
+    pub fn has_times(&self) -> bool {
+        self.entry.content.as_ref().is_ok_and(|change| change.later.is_some())
+    }
+
+    /// The entry again; or, when its time is over by the log's clock, one that changes nothing and says so.
+    pub fn fields(&self, names: &HashMap<Revision, Revision>, now_ms: u64) -> Vec<(Bytes, Bytes)> {
+        let fields = self.again(names, now_ms);
+        let until = fields.iter().find(|(name, _)| name == "until");
+        let until_ms = until.and_then(|(_, until)| time::parse(std::str::from_utf8(until).ok()?));
+        match until_ms.is_some_and(|until_ms| until_ms <= now_ms) {
+            true => self.over(fields),
+            false => fields,
+        }
+    }
+
+    fn over(&self, fields: Vec<(Bytes, Bytes)>) -> Vec<(Bytes, Bytes)> {
+        let until = fields.iter().find(|(name, _)| name == "until").map(|(_, until)| until.clone()).unwrap_or_default();
+        let kept = |name: &Bytes| matches!(&name[..], b"author" | b"reason" | b"token") || name == LOST_FIELD;
+        let mut over: Vec<(Bytes, Bytes)> = fields.into_iter().filter(|(name, _)| kept(name)).collect();
+        let edits = self.entry.content.iter().flat_map(|change| &change.edits);
+        let mut keys = edits.map(|edit| edit.key.as_str()).collect::<Vec<_>>().join(",");
+        keys.truncate(keys.floor_char_boundary(NOTE_BYTES_MAX));
+        over.push((Bytes::from_static(b"tick"), Bytes::new()));
+        over.push((Bytes::from_static(OVER_FIELD.as_bytes()), until));
+        over.push((Bytes::from_static(KEYS_FIELD.as_bytes()), keys.into()));
+        over
+    }
+
     /// The entry again: its bases name what they named, also where that is lost and has come back under another name.
-    pub fn fields(&self, names: &HashMap<Revision, Revision>) -> Vec<(Bytes, Bytes)> {
+    fn again(&self, names: &HashMap<Revision, Revision>, now_ms: u64) -> Vec<(Bytes, Bytes)> {
         let renamed = |revision: Revision| names.get(&revision).copied().unwrap_or(revision);
         let mut fields: Vec<(Bytes, Bytes)> = Vec::with_capacity(self.entry.fields.len() + self.bases.len() + 2);
         for (name, value) in &self.entry.fields {
@@ -77,8 +117,10 @@ impl Gone {
                 fields.push((name.clone(), value));
             }
         }
-        let bases =
-            self.bases.iter().map(|(key, base)| (format!("base:{key}").into(), renamed(*base).to_string().into()));
+        // One whose time has come meanwhile takes place at once, so it must not do away with what came since.
+        let is_now = self.from_ms.is_none_or(|from_ms| from_ms <= now_ms);
+        let bases = self.bases.iter().filter(|_| is_now);
+        let bases = bases.map(|(key, base)| (format!("base:{key}").into(), renamed(*base).to_string().into()));
         fields.extend(bases);
         if self.entry.content.as_ref().is_ok_and(|change| change.token.is_none()) {
             fields.push((Bytes::from_static(b"token"), token(&self.entry)));
@@ -86,6 +128,11 @@ impl Gone {
         fields.push((Bytes::from_static(LOST_FIELD.as_bytes()), self.entry.revision.to_string().into()));
         fields
     }
+}
+
+/// Whether an entry only says that the time of a lost one is over.
+pub fn is_over(entry: &Entry) -> bool {
+    entry.fields.iter().any(|(name, _)| name == OVER_FIELD) && entry.fields.iter().any(|(name, _)| name == LOST_FIELD)
 }
 
 /// What keeps an entry from being applied twice.

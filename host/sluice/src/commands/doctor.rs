@@ -1,6 +1,8 @@
 //! `sluice doctor`: what is wrong, or soon will be, and what to do about it.
 
 mod disk;
+mod log;
+mod rights;
 pub mod server;
 
 use anyhow::Result;
@@ -83,16 +85,22 @@ async fn of_redis(space: &Space) -> Vec<Finding> {
         }
     };
     let mut findings = server::look(&facts, space.redis.address());
-    findings.push(match space.redis.stream().await {
-        Ok(stream) => server::log(stream.as_ref()),
-        Err(lost) => Finding::fail("log", lost.0, "see the rights below"),
-    });
+    let fleet = fleet(space).await;
+    match space.redis.stream().await {
+        Ok(stream) => {
+            let reports = fleet.iter().flat_map(|fleet| fleet.live());
+            let reported = reports.filter_map(|report| report.revision.parse().ok()).max();
+            let server_ms = wall_ms().saturating_add_signed(facts.skew_ms);
+            findings.extend([log::look(stream.as_ref(), reported), log::revisions(stream.as_ref(), server_ms)]);
+        }
+        Err(lost) => findings.push(Finding::fail("log", lost.0, "see the rights below")),
+    }
     findings.push(match space.snapshots().known().await {
         Ok(known) => server::snapshot(known.first(), wall_ms()),
         Err(lost) => Finding::fail("snapshot", lost.0, "write a new one with sluice snapshot write"),
     });
-    findings.push(server::rights(&facts.rights));
-    findings.push(match fleet(space).await {
+    findings.extend(rights::look(&facts.rights, facts.user.as_deref(), &space.redis.pattern()));
+    findings.push(match fleet {
         Ok(fleet) if fleet.is_converged() => Finding::ok("hosts", fleet.summary()),
         Ok(fleet) => Finding::warn("hosts", fleet.summary(), "look with sluice status"),
         Err(error) => Finding::fail("hosts", format!("{error:#}"), "see the rights above"),

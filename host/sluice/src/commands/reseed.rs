@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sluice_core::Revision;
+use sluice_node::Log;
 use tokio::time::{Instant, sleep};
 
 use crate::cli::Reseed;
@@ -30,6 +31,8 @@ struct Stand {
     root: String,
     chain: String,
     source: Source,
+    /// Hosts of before this say nothing.
+    probation: Option<Source>,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +51,7 @@ pub fn run(context: &Context, args: &Reseed) -> Result<Ended> {
     let space = context.space()?;
     let (hosts, chosen, remains) = context.run(async {
         let (hosts, lost) = candidates(context, &space, args).await?;
+        on_hold(&hosts, args)?;
         let chosen = furthest(&hosts, args)?;
         passed_over(&hosts[chosen], &lost, args)?;
         let Candidate { stand, at, .. } = &hosts[chosen];
@@ -65,8 +69,16 @@ pub fn run(context: &Context, args: &Reseed) -> Result<Ended> {
     })?;
     show(context, &hosts, chosen, &remains)?;
     if matches!(remains, Remains::Other(_)) && hosts.iter().all(|host| host.stand.source.state == "ok") {
-        context.output.remark("all these hosts follow the log that is there: nothing is to be done");
-        return Ok(Ended::Yes);
+        // Just after Redis was replaced they have not noticed yet: what they say is of the one before.
+        match context.run(lacking(&space, &hosts))? {
+            None => {
+                context.output.remark("all these hosts follow the log that is there: nothing is to be done");
+                return Ok(Ended::Yes);
+            }
+            Some((host, at)) => context.output.remark(format_args!(
+                "the log lacks {at}, the newest entry of {host}, which has not noticed yet that it is another"
+            )),
+        }
     }
     if let Remains::Other(log) = &remains
         && !args.force
@@ -135,6 +147,30 @@ fn furthest(hosts: &[Candidate], args: &Reseed) -> Result<usize> {
             other.stand.host, chosen.index
         ))),
         Some(_) | None => Ok(best),
+    }
+}
+
+/// The first host whose newest entry the log has not, if there is one.
+async fn lacking(space: &Space, hosts: &[Candidate]) -> Result<Option<(String, Revision)>> {
+    for Candidate { stand, at, .. } in hosts {
+        let found = space.redis.read(*at, 1).await.map_err(|lost| away(lost.0))?;
+        if *at > Revision::ZERO && found.first().is_none_or(|entry| entry.revision != *at) {
+            return Ok(Some((stand.host.clone(), *at)));
+        }
+    }
+    Ok(None)
+}
+
+/// A host on hold has more on its disk than it serves, and than it can be asked for.
+fn on_hold(hosts: &[Candidate], args: &Reseed) -> Result<()> {
+    let is_held = |host: &&Candidate| host.stand.probation.as_ref().is_some_and(|probation| probation.state == "held");
+    match hosts.iter().find(is_held) {
+        Some(Candidate { stand, .. }) if !args.force => Err(usage(format!(
+            "host {} is on hold: it serves the older set of {} and has more on its disk, which would be lost; remove the file \
+             probation in its data folder and wait until it has loaded it, or go on without it by --force",
+            stand.host, stand.revision
+        ))),
+        Some(_) | None => Ok(()),
     }
 }
 

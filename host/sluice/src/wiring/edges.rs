@@ -8,8 +8,8 @@ pub use sluice_judge::{
     Limits, Settings as LibrarySettings, Trial, wrapped,
 };
 pub use sluice_redis::{
-    Archivist, Durability, Grown, HostId, HostReport, Past, Redis, Remains, Right, Seen, ServerFacts, Shelf, Space,
-    StreamFacts,
+    Archivist, Durability, Grown, HostId, HostReport, Past, Purpose, Redis, Remains, Right, Seen, ServerFacts, Shelf,
+    Space, StreamFacts,
 };
 
 /// The validators' engine, with a cache in the user's folder, so that a second run starts at once.

@@ -70,6 +70,10 @@ fn a_host_confirms_as_its_settings_say() -> Result<()> {
     let told = reply.json();
     let detail = told["detail"].as_str().unwrap_or_default();
     assert!(reply.code == 503 && detail.contains("indeterminate: appended as"), "{told}");
+    assert!(told["type"] == "urn:sluice:problem:indeterminate" && told["revision"].is_string(), "{told}");
+    let by_host = ["--host", &host.url(""), "--publish-token-file", &token];
+    let ran = fleet.sluice.run(&[&by_host[..], &["put", "other", "1"]].concat())?;
+    assert!(ran.code == 5 && ran.stderr.contains("retry with --token"), "{ran:?}");
     replica.signal(Signal::CONT)?;
     let confirmed = wait_for("the replica to confirm", || put().ok().filter(|reply| reply.code != 503));
     assert!(confirmed.code / 100 == 2, "{} {}", confirmed.code, confirmed.json());

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use sluice_live::proxy::End;
-use sluice_live::{Fleet, Host, Proxy, Server, Weather, wait_for};
+use sluice_live::{Fleet, Host, Proxy, Server, Sluice, Weather, wait_for};
 
 /// One host behind the bad network, and one beside it to compare with.
 fn behind() -> Result<(Fleet, Proxy)> {
@@ -42,6 +42,27 @@ fn a_late_and_narrow_line_that_cuts_everything_into_pieces_is_only_slow() -> Res
     let put = fleet.sluice.over(&proxy.url()).run(&["put", "k", "over it"])?;
     assert!(put.code == 0 && begun.elapsed() > 2 * latency, "{put:?} in {:?}", begun.elapsed());
     assert_eq!(fleet.hosts[1].status()?["source"]["state"], "ok");
+    Ok(())
+}
+
+#[test]
+fn a_put_whose_answer_is_lost_says_so_and_its_retry_is_the_same_change() -> Result<()> {
+    let (fleet, proxy) = behind()?;
+    let far = fleet.sluice.over(&proxy.url());
+    // Behind what the login is answered with, in the middle of the revision.
+    proxy.set(Weather { cut_down_after: Some("+OK\r\n$1".len()), ..Weather::default() });
+    let put = |sluice: &Sluice| sluice.run(&["put", "k", "once", "--token", "t-1"]);
+    let lost = put(&far)?;
+    assert!(lost.code == 5 && lost.stderr.contains("may have taken it, or not"), "{lost:?}");
+    assert!(lost.stderr.contains("retry with --token t-1, which applies it once"), "{lost:?}");
+    let landed = wait_for("the change to land all the same", || {
+        let item = fleet.hosts[0].ask("GET", "/v1/keys/k", &[], &[]).ok()?;
+        (item.body == b"once").then(|| item.header("sluice-revision").to_owned())
+    });
+    proxy.set(Weather::default());
+    let again = put(&far)?;
+    assert!(again.stdout.contains("duplicate") && again.stdout.contains(&landed), "{again:?}");
+    assert_eq!(fleet.hosts[0].ask("GET", "/v1/keys/k", &[], &[])?.header("sluice-revision"), landed);
     Ok(())
 }
 

@@ -119,3 +119,59 @@ fn a_host_killed_twice_at_once_serves_on_and_an_operator_may_say_that_its_set_is
     fleet.converge(&second);
     Ok(())
 }
+
+#[test]
+fn what_a_host_on_hold_serves_is_nobodys_to_go_on_with_and_it_keeps_nothing_up() -> Result<()> {
+    const PROBATION_MS: u64 = 600_000;
+    let mut fleet = Fleet::start(0)?;
+    let keeper = "[keeper]\nlook_ms = 100\nage_ms = 0\nbehind = 1\ntick_ms = 0\nretention_ms = 0\nlaggard_ms = 1000\n";
+    let text = format!("{keeper}[disk]\nprobation_ms = {PROBATION_MS}\n");
+    let settings = fleet.file("keeper.toml", text)?;
+    let start = || fleet.host("held", &["--settings", &settings]);
+    // What is on disk when the first probation begins is trusted: here nothing but this.
+    let first = fleet.xadd(&["put:k", "1"])?;
+    let host = start()?;
+    host.reaches(&first);
+    host.terminate()?;
+    let host = start()?;
+    let second = fleet.xadd(&["put:k", "2"])?;
+    host.reaches(&second);
+    host.kill()?;
+    let host = start()?;
+    host.reaches(&second);
+    host.kill()?;
+    let held = start()?;
+    assert_eq!(held.status()?["probation"]["state"], "held", "{}", held.logged());
+    let refused = fleet.sluice.run(&["reseed", "--yes", "--from", &held.url("")])?;
+    assert!(
+        refused.code == 2 && refused.stderr.contains("host held is on hold: it serves the older set"),
+        "{refused:?}"
+    );
+    assert!(refused.stderr.contains("--force"), "{refused:?}");
+
+    // Only a host that serves what the log leads to writes snapshots, and it does not wait for this one.
+    let newest = |name: &str| -> Option<String> {
+        fleet.server.cli(&["HGET", "sluice:{shop}:snapshot", name]).ok().filter(|text| !text.is_empty())
+    };
+    let before = newest("revision");
+    let other = fleet.host("other", &["--settings", &settings])?;
+    other.reaches(&second);
+    wait_for("log time to pass what a laggard is waited for", || {
+        let seconds: u64 = fleet.server.cli(&["TIME"]).ok()?.lines().next()?.parse().ok()?;
+        (seconds * 1000 > order(&second).0 + 3_000).then_some(())
+    });
+    let last = fleet.xadd(&["tick", ""])?;
+    other.reaches(&last);
+    wait_for("the log to be trimmed past the host on hold", || {
+        let oldest = fleet.server.cli(&["XRANGE", "sluice:{shop}:log", "-", "+", "COUNT", "1"]).ok()?;
+        (oldest.lines().next()? == last).then_some(())
+    });
+    assert_eq!((newest("revision"), newest("host")), (Some(last.clone()), Some("other".to_owned())), "not {before:?}");
+    assert_eq!(held.status()?["probation"]["state"], "held", "a tick ends no hold");
+    // Set free, it comes back by the snapshot.
+    std::fs::remove_file(held.data.join("probation"))?;
+    fleet.hosts.extend([held, other]);
+    let end = fleet.xadd(&["put:k", "3"])?;
+    fleet.converge(&end);
+    Ok(())
+}

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use rustix::process::Signal;
 use serde_json::Value;
-use sluice_live::{Fleet, Host, wait_for};
+use sluice_live::{Fleet, Host, Server, wait_for};
 
 const LOG: &str = "sluice:{shop}:log";
 
@@ -142,5 +142,85 @@ fn a_host_gives_its_snapshot_to_those_who_have_the_token() -> Result<()> {
     assert_eq!(done.code, 0, "{done:?}");
     let next = fleet.xadd(&["put:a", "2"])?;
     fleet.converge(&next);
+    Ok(())
+}
+
+#[test]
+fn hosts_that_have_not_noticed_that_redis_was_replaced_do_not_keep_it_from_being_refilled() -> Result<()> {
+    let fleet = Fleet::start(1)?;
+    fleet.converge(&fleet.xadd(&["put:k", "1"])?);
+    let newest = fleet.converge(&fleet.xadd(&["put:k", "2"])?)["revision"].as_str().unwrap_or_default().to_owned();
+    // Another server at the address, and the host is still connected with the one before.
+    let other = Server::start()?;
+    other.cli(&["XADD", LOG, "5-0", "put:odd", "1"])?;
+    let url = fleet.hosts[0].url("");
+    let told = fleet.sluice.over(&other.url()).run(&["reseed", "--yes", "--from", &url])?;
+    assert!(told.code == 2 && told.stderr.contains("from 5-0 to 5-0"), "{told:?}");
+    let unnoticed = format!("the log lacks {newest}, the newest entry of edge-1, which has not noticed");
+    assert!(told.stderr.contains(&unnoticed) && fleet.hosts[0].status()?["source"]["state"] == "ok", "{told:?}");
+    Ok(())
+}
+
+#[test]
+fn an_old_log_beside_a_newer_snapshot_takes_nobody_back() -> Result<()> {
+    let mut fleet = Fleet::start(1)?;
+    fleet.xadd(&["put:k", "old"])?;
+    let mut connection = fleet.server.connect()?;
+    let dump: Vec<u8> = redis::cmd("DUMP").arg(LOG).query(&mut connection)?;
+    let newest = fleet.xadd(&["put:k", "new", "put:more", "1"])?;
+    fleet.converge(&newest);
+    fleet.sluice.ok(&["snapshot", "write"])?;
+    // Nobody is left who remembers, but for the snapshot.
+    fleet.hosts.remove(0).kill()?;
+    redis::cmd("RESTORE").arg(LOG).arg(0).arg(&dump).arg("REPLACE").query::<()>(&mut connection)?;
+    let fresh = fleet.host("edge-2", &[])?;
+    says(&fresh, "forked");
+    assert_eq!(fresh.value("k")?, Some(b"new".to_vec()));
+    wait_for("the host to say what is wrong and what to do", || {
+        let why = fresh.status().ok()?["source"]["why"].as_str()?.to_owned();
+        let is_told = why.contains("the log ends at") && why.contains(&newest);
+        (is_told && why.contains("sluice reseed --force")).then_some(())
+    });
+    let told = fleet.sluice.run(&["get", "k"])?;
+    assert!(told.code != 0 && told.stderr.contains(&format!("the log ends before {newest}")), "{told:?}");
+    assert!(told.stdout.is_empty(), "{told:?}");
+
+    fleet.hosts.push(fresh);
+    let done = fleet.sluice.run(&["reseed", "--yes", "--force"])?;
+    assert_eq!(done.code, 0, "{done:?}");
+    let next = fleet.xadd(&["put:next", "1"])?;
+    fleet.converge(&next);
+    assert_eq!(fleet.sluice.ok(&["get", "k"])?, "new");
+    Ok(())
+}
+
+#[test]
+fn a_change_that_is_held_comes_along_and_is_decided_afterwards() -> Result<()> {
+    let fleet = Fleet::start(2)?;
+    fleet.converge(&fleet.xadd(&["put:k", "1"])?);
+    let value = "a large value that nobody has stored yet";
+    let name = blake3::hash(value.as_bytes()).to_hex().to_string();
+    let held = fleet.xadd(&["put-blob:big", &format!("{name} {}", value.len())])?;
+    for host in &fleet.hosts {
+        host.passes(&held);
+    }
+    fleet.server.cli(&["FLUSHALL"])?;
+    fleet.hosts.iter().for_each(|host| says(host, "reset"));
+    reported(&fleet);
+    // It waits for hosts that hold nothing, and these do.
+    let done = fleet.sluice.run(&["reseed", "--yes", "--timeout", "8s"])?;
+    assert!(done.code == 1 && done.stderr.contains("the log goes on behind"), "{done:?}");
+    fleet.hosts.iter().for_each(|host| says(host, "ok"));
+    let fresh = fleet.host("edge-3", &[])?;
+    fresh.passes(&held);
+    for host in fleet.hosts.iter().chain([&fresh]) {
+        assert_eq!((host.value("big")?, host.value("k")?), (None, Some(b"1".to_vec())), "{} still holds it", host.id);
+    }
+    fleet.server.cli(&["SET", &format!("sluice:{{shop}}:blob:{name}"), value])?;
+    for host in fleet.hosts.iter().chain([&fresh]) {
+        wait_for("the change to be decided", || {
+            (host.value("big").ok()?.as_deref() == Some(value.as_bytes())).then_some(())
+        });
+    }
     Ok(())
 }

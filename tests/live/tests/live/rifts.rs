@@ -181,3 +181,36 @@ fn an_entry_deleted_before_a_host_read_it_is_named_and_filled_in_by_a_host_that_
     assert_eq!(fleet.value("k/5", &next)?, Some(b"seen by one".to_vec()));
     Ok(())
 }
+
+#[test]
+fn what_ended_while_it_was_lost_is_told_as_over_and_not_as_malformed() -> Result<()> {
+    let fleet = fleet()?;
+    let mut connection = fleet.server.connect()?;
+    let dump: Vec<u8> = redis::cmd("DUMP").arg(LOG).query(&mut connection)?;
+    let now: u64 = fleet.server.cli(&["TIME"])?.lines().next().unwrap_or_default().parse()?;
+    let until = (now + 5) * 1000;
+    let sale = fleet.xadd(&["put:k/1", "sale", "until", &until.to_string(), "author", "mei"])?;
+    assert_eq!(fleet.verdict(&sale)?, "applied");
+    // Its end is in the log, too, when both are lost.
+    for host in &fleet.hosts {
+        wait_for("it to end", || (host.value("k/1").ok()?.as_deref() == Some(b"1")).then_some(()));
+    }
+    redis::cmd("RESTORE").arg(LOG).arg(0).arg(&dump).arg("REPLACE").query::<()>(&mut connection)?;
+    fleet.xadd(&["put:k/19", "newer"])?;
+    let all = together(&fleet, "k/3");
+    let told = fleet.sluice.json(&["rifts"])?;
+    let items = told["items"].as_array().into_iter().flatten();
+    let rows: Vec<&Value> = items.filter(|item| item["outcome"] != "duplicate").collect();
+    let over = rows.iter().find(|item| item["lost"] == sale.as_str()).expect("it is listed");
+    assert_eq!(
+        (&over["outcome"], &over["keys"], &over["author"]),
+        (&"over".into(), &"k/1".into(), &"mei".into()),
+        "{told}"
+    );
+    assert!(over["message"].as_str().is_some_and(|why| why.contains(&until.to_string())), "{told}");
+    let turn = rows.iter().find(|item| item["lost"] != sale.as_str()).expect("so is its end");
+    assert!(turn["message"].as_str().is_some_and(|why| why.contains(&format!("planned at {sale}"))), "{told}");
+    let at = all[0]["revision"].as_str().unwrap_or_default();
+    assert_eq!(fleet.value("k/1", at)?, Some(b"1".to_vec()));
+    Ok(())
+}

@@ -1,5 +1,7 @@
 //! A Redis that is there and not as it should be: full, crowded, read-only, forgetful, or closed to us.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use anyhow::Result;
 use sluice_live::{Fleet, Host, Server, wait_for};
 
@@ -96,5 +98,77 @@ fn a_server_that_forgot_everything_takes_nothing_from_the_hosts() -> Result<()> 
     });
     let host = &fleet.hosts[0];
     assert_eq!((host.value("k")?, host.get("/readyz")?.0), (Some(b"1".to_vec()), 200));
+    Ok(())
+}
+
+#[test]
+fn an_evicted_log_is_served_on_told_by_doctor_and_brought_back_by_reseed() -> Result<()> {
+    let fleet = Fleet::start(2)?;
+    let before = fleet.converge(&fleet.xadd(&["put:k", "1", "put:other", "2"])?);
+    fleet.server.cli(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"])?;
+    fleet.server.cli(&["CONFIG", "SET", "maxmemory", "1"])?;
+    wait_for("the log to be evicted", || {
+        // Whatever asks for memory has it look for some.
+        drop(fleet.server.cli(&["SET", "greedy", "1"]));
+        (fleet.server.cli(&["EXISTS", "sluice:{shop}:log"]).ok()? == "0").then_some(())
+    });
+    fleet.server.cli(&["CONFIG", "SET", "maxmemory", "1gb"])?;
+    for host in &fleet.hosts {
+        let why = source(host, "reset");
+        assert!(why.contains("sluice reseed"), "{why}");
+        assert_eq!((host.value("k")?, host.get("/readyz")?.0), (Some(b"1".to_vec()), 200));
+    }
+    wait_for("both hosts to report again", || {
+        (fleet.server.cli(&["ZCARD", "sluice:{shop}:hosts"]).ok()? == "2").then_some(())
+    });
+    let doctor = fleet.sluice.run(&["doctor"])?;
+    let row = |check: &str| doctor.stdout.lines().find(|line| line.starts_with(check)).unwrap_or_default().to_owned();
+    assert!(row("eviction").contains("FAIL") && row("eviction").contains("allkeys-lru"), "{doctor:?}");
+    let gone = format!("gone: hosts have it up to {}", before["revision"].as_str().unwrap_or_default());
+    assert!(row("log").contains(&gone) && row("log").contains("sluice reseed"), "{doctor:?}");
+
+    fleet.sluice.ok(&["reseed", "--yes"])?;
+    let after = fleet.converge(&fleet.xadd(&["put:k", "3"])?);
+    assert_eq!(after["index"].as_u64(), before["index"].as_u64().map(|index| index + 1));
+    assert_eq!(fleet.hosts[0].value("other")?, Some(b"2".to_vec()));
+    Ok(())
+}
+
+/// The ids of a server whose clock was so far ahead before it was set back.
+fn set_back(fleet: &Fleet, ahead_ms: u64) -> Result<u64> {
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
+    let id = format!("{}-0", now_ms + ahead_ms);
+    fleet.server.cli(&["XADD", "sluice:{shop}:log", &id, "put:k", "ahead"])?;
+    fleet.converge(&id);
+    Ok(now_ms + ahead_ms)
+}
+
+#[test]
+fn a_clock_set_back_stops_neither_changes_nor_schedules_and_doctor_tells_by_how_much() -> Result<()> {
+    let fleet = Fleet::start(2)?;
+    // Soon caught up with: what is planned behind the newest id begins then.
+    let newest = set_back(&fleet, 3_000)?;
+    let next = fleet.xadd(&["put:k", "next", "base:k", &format!("{newest}-0")])?;
+    assert!(sluice_live::host::order(&next) > (newest, 0), "{next}");
+    assert!(fleet.verdict(&next)?.starts_with("applied"));
+    let planned = fleet.xadd(&["put:later", "1", "from", &(newest + 500).to_string()])?;
+    fleet.converge(&planned);
+    for host in &fleet.hosts {
+        wait_for("the planned change to begin", || host.value("later").ok()?.is_some().then_some(()));
+    }
+
+    let newest = set_back(&fleet, 3_600_000)?;
+    let doctor = fleet.sluice.run(&["doctor"])?;
+    let row = doctor.stdout.lines().find(|line| line.starts_with("revisions")).unwrap_or_default();
+    assert!(row.contains("WARN") && row.contains(&format!("the newest, {newest}-0, is 3")), "{doctor:?}");
+    assert!(row.contains(" ms ahead of the server's clock") && doctor.code == 0, "{doctor:?}");
+    for n in 0..3 {
+        let next = fleet.xadd(&["put:k", &n.to_string()])?;
+        assert_eq!(sluice_live::host::order(&next), (newest, n + 1));
+        fleet.converge(&next);
+    }
+    // By the clock of the log its time has come.
+    let begun = fleet.xadd(&["put:begun", "1", "from", &newest.to_string()])?;
+    assert!(fleet.verdict(&begun)?.starts_with("applied"));
     Ok(())
 }

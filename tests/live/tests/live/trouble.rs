@@ -76,8 +76,28 @@ fn who_may_not_publish_is_told_so_by_put_and_by_doctor() -> Result<()> {
     assert_eq!(fleet.entries()?, 0);
     let doctor = reader.run(&["doctor"])?;
     let line = doctor.stdout.lines().find(|line| line.contains("XADD")).unwrap_or_default();
-    assert!(line.contains("FAIL") || line.contains("WARN"), "{doctor:?}");
+    assert!(line.contains("FAIL") && line.contains("ACL SETUSER reader +xadd"), "{doctor:?}");
     assert_eq!(reader.run(&["ls"])?.code, 0);
+    Ok(())
+}
+
+#[test]
+fn doctor_says_what_is_lost_without_a_right_and_its_remedy_helps() -> Result<()> {
+    let fleet = Fleet::start(1)?;
+    fleet.server.cli(&["ACL", "SETUSER", "edge", "on", ">pw", "~*", "&*", "+@all", "-eval", "-xtrim"])?;
+    let edge = fleet.sluice.over(&format!("redis://edge:pw@127.0.0.1:{}", fleet.server.port()));
+    let doctor = edge.run(&["doctor"])?;
+    let row = |command: &str| doctor.stdout.lines().find(|line| line.contains(command)).unwrap_or_default().to_owned();
+    let (eval, trim) = (row("EVAL sluice:{shop}:lease:any"), row("XTRIM sluice:{shop}:log"));
+    assert!(eval.contains("WARN") && eval.contains("begin no scheduled change"), "{doctor:?}");
+    assert!(trim.contains("WARN") && trim.contains("do not trim the log"), "{doctor:?}");
+    for row in [eval, trim] {
+        let (_, remedy) = row.split_once("ACL SETUSER").unwrap_or_default();
+        let words: Vec<&str> = remedy.split_whitespace().collect();
+        assert_eq!(fleet.server.cli(&[&["ACL", "SETUSER"], &words[..]].concat())?, "OK");
+    }
+    let healed = edge.run(&["doctor"])?;
+    assert!(healed.stdout.contains("all that hosts and publishers need"), "{healed:?}");
     Ok(())
 }
 

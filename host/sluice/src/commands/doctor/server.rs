@@ -3,8 +3,8 @@
 use sluice_node::Kept;
 
 use super::{Finding, Grade};
-use crate::utc::{ago, utc};
-use crate::wiring::edges::{Right, ServerFacts, StreamFacts};
+use crate::utc::ago;
+use crate::wiring::edges::ServerFacts;
 
 /// A round trip past this, in µs, delays every change more than anything else does.
 const PING_SLOW_US: u64 = 20_000;
@@ -138,23 +138,6 @@ fn clock(facts: &ServerFacts) -> Finding {
     }
 }
 
-/// What the server says about the log.
-pub fn log(stream: Option<&StreamFacts>) -> Finding {
-    let Some(stream) = stream else { return Finding::ok("log", "empty: nothing was published yet") };
-    let found = format!("{} entries, the newest of {}", stream.length, utc(stream.last.ms));
-    match stream.added {
-        Some(added) if added > stream.length => {
-            let gone = added - stream.length;
-            Finding::warn(
-                "log",
-                format!("{found}, {gone} gone"),
-                "a new host cannot read what is gone: stop trimming and deleting",
-            )
-        }
-        Some(_) | None => Finding::ok("log", found),
-    }
-}
-
 /// What a new host begins with.
 pub fn snapshot(newest: Option<&Kept>, now_ms: u64) -> Finding {
     match newest {
@@ -170,33 +153,12 @@ pub fn snapshot(newest: Option<&Kept>, now_ms: u64) -> Finding {
     }
 }
 
-/// What we may do there.
-pub fn rights(rights: &[Right]) -> Finding {
-    let missing: Vec<String> = rights
-        .iter()
-        .filter(|right| right.allowed == Some(false))
-        .map(|right| format!("{} {}", right.command, right.key))
-        .collect();
-    let unknown = rights.iter().filter(|right| right.allowed.is_none()).count();
-    match (missing.as_slice(), unknown) {
-        ([], 0) => Finding::ok("rights", "all that hosts and publishers need"),
-        ([], _) => Finding::ok("rights", "cannot be told without trying: the server has or allows no ACL DRYRUN"),
-        (missing, _) => Finding::fail(
-            "rights",
-            format!("not allowed: {}", missing.join(", ")),
-            "grant them to this user with ACL SETUSER",
-        ),
-    }
-}
-
 fn is_nearly_full(used: u64, max: u64) -> bool {
     used >= max / 100 * FULL_PERCENT
 }
 
 #[cfg(test)]
 mod tests {
-    use sluice_core::Revision;
-
     use super::super::Grade::{Fail, Ok, Warn};
     use super::*;
 
@@ -235,22 +197,5 @@ mod tests {
         assert_eq!(memory(&ServerFacts { memory_used: 90, memory_max: 100, ..facts() }).grade, Warn);
         assert_eq!(dangers(&evicting(1))[0].check, "eviction");
         assert_eq!(clients(&ServerFacts { clients: 9_000, clients_max: 10_000, ..facts() }).grade, Warn);
-    }
-
-    #[test]
-    fn a_log_that_was_cut_is_told() {
-        let last = Revision { ms: 0, seq: 0 };
-        let stream = |length, added| StreamFacts { length, last, first: None, newest: None, added };
-        assert_eq!(log(None).grade, Ok);
-        assert_eq!((log(Some(&stream(3, Some(3)))).grade, log(Some(&stream(3, Some(5)))).grade), (Ok, Warn));
-    }
-
-    #[test]
-    fn a_missing_right_is_named() {
-        let right = |command, allowed| Right { command, key: "k".to_owned(), allowed, why: String::new() };
-        assert_eq!(rights(&[right("XADD", Some(true))]).grade, Ok);
-        assert_eq!(rights(&[right("XADD", None)]).grade, Ok);
-        let finding = rights(&[right("XADD", Some(false)), right("GET", Some(true))]);
-        assert_eq!((finding.grade, finding.found.as_str()), (Fail, "not allowed: XADD k"));
     }
 }
