@@ -13,6 +13,7 @@ const READER: &[&str] = &["sluice-guest", "sluice-documents"];
 const ALLOWED: &[(&str, &[&str])] = &[
     ("sluice-core", &[]),
     ("sluice-pack", &["sluice-core"]),
+    ("sluice-lock", &[]),
     ("sluice-node", &["sluice-core"]),
     ("sluice-redis", KEEPER),
     ("sluice-judge", EDGE),
