@@ -11,7 +11,7 @@ pub const NAMES_MAX: usize = 64;
 pub const NAME_BYTES_MAX: usize = 512;
 
 /// What holds for all locks over the same masters. All who share them must agree on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// How many masters there are, whether or not they answer.
     pub masters: usize,
