@@ -69,7 +69,7 @@ pub struct Report {
     pub deleted: usize,
     /// It was not there: it had run out, or had never been.
     pub gone: usize,
-    /// No answer. What is there runs out by itself.
+    /// No answer yet, or none. What is there is given back later, or runs out by itself.
     pub unreachable: usize,
 }
 

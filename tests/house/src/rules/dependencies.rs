@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sluice-pack", &["sluice-core"]),
     ("sluice-lock", &[]),
     ("sluice-node", &["sluice-core"]),
-    ("sluice-redis", KEEPER),
+    ("sluice-redis", &["sluice-core", "sluice-lock", "sluice-node", "sluice-pack"]),
     ("sluice-judge", EDGE),
     ("sluice-disk", KEEPER),
     ("sluice-http", KEEPER),
