@@ -106,7 +106,7 @@ impl Redlock {
     /// As [`Redlock::new`].
     pub fn with(settings: &LockSettings, clock: Arc<dyn Clock>) -> Result<Redlock, SettingsError> {
         let masters = settings.masters.len();
-        if masters % 2 == 0 {
+        if masters.is_multiple_of(2) {
             let why = format!("{masters} masters for locks: name one, three or five, none of them twice");
             return Err(SettingsError::new(why));
         }

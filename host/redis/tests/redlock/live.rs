@@ -4,9 +4,9 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use sluice_redis::{LockError, LockSettings, Refused};
+use sluice_redis::{Clock, LockError, LockSettings, Machine, Refused};
 
-use crate::{Masters, NAME, lasting, refused, taken, terms, wait_for};
+use crate::{Masters, NAME, deadline_ms, lasting, refused, taken, terms, wait_for};
 
 #[tokio::test]
 async fn live_1_and_2_a_master_that_hangs_delays_nobody_and_short_locks_work() {
@@ -103,12 +103,14 @@ async fn live_8_flushed_scripts_are_no_loss() {
     let masters = Masters::start().await;
     let one = masters.bootstrapped().await;
     let held = taken(&one, lasting(20_000, 0)).await;
+    let began_ms = Machine.now_ms();
     for server in &masters.servers {
         server.say(&["SCRIPT", "FLUSH"]).await;
     }
-    let before = held.check().unwrap();
+    let before_ms = deadline_ms(&held);
+    wait_for(|| async { deadline_ms(&held).is_some() && Machine.now_ms() > began_ms + 50 }).await;
     held.extend();
-    wait_for(|| async { held.check().is_ok_and(|left| left > before) }).await;
+    wait_for(|| async { deadline_ms(&held) > before_ms.map(|before_ms| before_ms + 20) }).await;
     for server in &masters.servers {
         server.say(&["SCRIPT", "FLUSH"]).await;
     }

@@ -7,6 +7,7 @@ mod extending;
 mod live;
 mod network;
 mod safety;
+mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -85,6 +86,11 @@ fn refused(result: Result<Guard, LockError>) -> sluice_redis::Refused {
         Err(other) => panic!("{other}"),
         Ok(guard) => panic!("it was had, with token {}", guard.token()),
     }
+}
+
+/// Until when it is held, in ms; by 1 or 2 off, for the clock goes on between two looks. None when it is not.
+fn deadline_ms(held: &Guard) -> Option<u64> {
+    held.check().ok().map(|left| Machine.now_ms() + left.as_millis() as u64)
 }
 
 /// The machine's clock, and what it is ahead, as after a sleep.
