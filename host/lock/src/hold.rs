@@ -22,6 +22,8 @@ pub struct Hold {
     due_ms: Option<u64>,
     quorum: usize,
     round: u64,
+    /// The last round in which a majority extended it.
+    won: u64,
     began_ms: u64,
     votes: Vec<Vote>,
     tides: Vec<Tide>,
@@ -80,6 +82,7 @@ impl Hold {
             due_ms: end_ms.map(|_| now_ms + ttl_ms / 3),
             quorum: bounds.quorum(),
             round: 0,
+            won: 0,
             began_ms: now_ms,
             votes: vec![Vote::default(); bounds.masters],
             tides: vec![Tide::default(); bounds.masters],
@@ -105,6 +108,11 @@ impl Hold {
     /// Why it is held no longer, if so.
     pub fn loss(&self) -> Option<Loss> {
         self.loss
+    }
+
+    /// The number of the last round that was begun, and of the last that a majority answered with yes.
+    pub fn rounds(&self) -> (u64, u64) {
+        (self.round, self.won)
     }
 
     /// When [`Hold::on_time`] has something to do, in ms.
@@ -153,6 +161,7 @@ impl Hold {
         if self.count(Vote::Extended) < self.quorum {
             return Vec::new();
         }
+        self.won = self.round;
         let until_ms = self.began_ms + self.ttl_ms - drift_ms(self.ttl_ms);
         self.deadline_ms = self.deadline_ms.max(until_ms).min(self.end_ms.unwrap_or(u64::MAX));
         self.due_ms = self.due_ms.map(|_| self.began_ms + self.ttl_ms / 3);

@@ -55,7 +55,7 @@ pub use durable::{Appended, Durability};
 pub use facts::{Right, ServerFacts};
 pub use history::{Archivist, Grown, Past};
 pub use names::{HostId, NameError, Space};
-pub use redlock::{Clock, Guard, LockError, LockSettings, Machine, Redlock};
+pub use redlock::{Clock, Guard, LockError, LockLeases, LockSettings, Machine, Redlock};
 pub use report::{API_VERSION, FindingReport, HeldReport, HostReport, REPORT_BYTES_MAX, RefusalReport, RemarkReport};
 pub use reporter::{Identity, REPORT_TTL_S, Reporter, Seen};
 pub use reseed::Remains;

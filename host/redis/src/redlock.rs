@@ -7,6 +7,7 @@ mod clock;
 mod connection;
 mod guard;
 mod keeping;
+mod leases;
 mod master;
 mod pending;
 mod scripts;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 pub use clock::{Clock, Machine};
 pub use guard::Guard;
+pub use leases::LockLeases;
 use sluice_lock::admission::{Standing, floor};
 use sluice_lock::{Bounds, Lock, Names, Refused, Terms, TermsError};
 use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};

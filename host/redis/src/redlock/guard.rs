@@ -12,8 +12,8 @@ use super::clock::Clock;
 
 /// What a holder asks of the task that works for its lock.
 pub(super) enum Order {
-    /// Extend it now.
-    Extend,
+    /// Extend it now, and say whether a majority did; nothing is said once it is lost.
+    Extend(Option<oneshot::Sender<bool>>),
     /// Give it back, and say what came of it.
     Release(oneshot::Sender<Report>),
     /// Take it away from its holder.
@@ -73,7 +73,25 @@ impl Guard {
 
     /// Extends it now; whether that worked shows in [`Guard::check`].
     pub fn extend(&self) {
-        drop(self.orders.send(Order::Extend));
+        drop(self.orders.send(Order::Extend(None)));
+    }
+
+    /// Extends it now; whether a majority did, in the time that one round may take.
+    ///
+    /// # Errors
+    /// It is held no longer.
+    pub fn extended(&self) -> impl Future<Output = Result<bool, Loss>> + Send + use<> {
+        let (tell, told) = oneshot::channel();
+        drop(self.orders.send(Order::Extend(Some(tell))));
+        let (shared, is_held) = (self.shared.clone(), self.check());
+        async move {
+            is_held?;
+            match told.await {
+                Ok(is_extended) => Ok(is_extended),
+                // Its task ends when the lock does.
+                Err(_) => Err(*shared.loss.get().unwrap_or(&Loss::Expired)),
+            }
+        }
     }
 
     /// Takes it away, as an operator does.

@@ -47,6 +47,8 @@ impl Keeping {
         let shared =
             Arc::new(Shared { deadline_ms: AtomicU64::new(0), lost: CancellationToken::new(), loss: OnceLock::new() });
         let mut report: Option<oneshot::Sender<Report>> = None;
+        // Who waits for an extension, its round, and how long they wait.
+        let mut extending: Option<(oneshot::Sender<bool>, u64, Instant)> = None;
         let mut over: Option<Instant> = None;
         let mut has_holder = true;
         while !self.lock.is_done() && over.is_none_or(|over| Instant::now() < over) {
@@ -55,6 +57,11 @@ impl Keeping {
                 Stage::Held(hold) => {
                     shared.deadline_ms.store(hold.deadline_ms(), Ordering::Release);
                     let (token, word) = (hold.token(), hold.word());
+                    let (_, won) = hold.rounds();
+                    let is_told = |round: u64, until: Instant| won >= round || Instant::now() >= until;
+                    if let Some((tell, round, _)) = extending.take_if(|(_, round, until)| is_told(*round, *until)) {
+                        let _ = tell.send(won >= round);
+                    }
                     if let (Some(tell), Some(orders)) = (self.tell.take(), orders.take()) {
                         let clock = self.clock.clone();
                         // Whoever wished for it may have gone: the guard comes back, and its drop ends the lock.
@@ -70,12 +77,14 @@ impl Keeping {
                         drop(tell.send(Err(*refused)));
                     }
                     shared.lost.cancel();
+                    extending = None;
                     // Its release is in every master's line: whoever of this process comes next stands behind it.
                     self.turns.clear();
                     over.get_or_insert_with(|| Instant::now() + Duration::from_millis(self.report_ms));
                 }
             }
-            let (done, wake) = (self.lock.report(), self.wake(over));
+            let until = over.or(extending.as_ref().map(|(.., until)| *until));
+            let (done, wake) = (self.lock.report(), self.wake(until));
             // A master that hangs must not hold up those who give back.
             if done.deleted + done.gone > self.masters.len() / 2 {
                 self.told(&mut report);
@@ -83,7 +92,13 @@ impl Keeping {
             tokio::select! {
                 Some((master, serial, reply)) = answered.recv() => self.replied(master, serial, &reply),
                 order = ordered.recv(), if has_holder => match order {
-                    Some(Order::Extend) => self.lock.extend(&moment(&*self.clock)),
+                    Some(Order::Extend(tell)) => {
+                        self.lock.extend(&moment(&*self.clock));
+                        let until = Instant::now() + Duration::from_millis(self.report_ms);
+                        if let Stage::Held(hold) = self.lock.stage() {
+                            extending = tell.map(|tell| (tell, hold.rounds().0, until));
+                        }
+                    }
                     Some(Order::Revoke) => self.lock.revoke(),
                     Some(Order::Release(tell)) => {
                         report = Some(tell);
@@ -129,11 +144,12 @@ impl Keeping {
         }
     }
 
-    fn wake(&self, over: Option<Instant>) -> Instant {
+    /// When to look at the clock again, no later than that.
+    fn wake(&self, until: Option<Instant>) -> Instant {
         let now_ms = self.clock.now_ms();
         let left_ms = self.lock.wake_ms().map_or(LOOK_MS, |wake_ms| wake_ms.saturating_sub(now_ms).min(LOOK_MS));
         let wake = Instant::now() + Duration::from_millis(left_ms);
-        over.map_or(wake, |over| over.min(wake))
+        until.map_or(wake, |until| until.min(wake))
     }
 }
 

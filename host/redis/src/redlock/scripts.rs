@@ -224,3 +224,7 @@ pub(super) fn reply(script: Script, numbers: &[i64]) -> Reply {
         _ => Reply::Failed,
     }
 }
+
+#[cfg(test)]
+#[path = "scripts_tests.rs"]
+mod tests;

