@@ -7,7 +7,7 @@ use sluice_redis::Refused;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::{Masters, NAME, refused, taken, terms};
+use crate::{Masters, NAME, refused, taken, terms, wait_for};
 
 /// Each takes the lock once, says how that went, gives it back when it is told to, and says so.
 const PYTHON: &str = "
@@ -26,10 +26,14 @@ const Redis = require('ioredis');
 const [name, ...paths] = process.argv.slice(1);
 const clients = paths.map((path) => new Redis({ path }));
 const locks = new Redlock(clients, { retryCount: 0 });
-locks.acquire([name], 20000).catch(() => null).then((lock) => {
+// It goes on once a majority answered: what is still on its way to the others must not be cut off, or come later.
+const settled = () => Promise.all(clients.map((client) => client.ping()));
+locks.acquire([name], 20000).catch(() => null).then(async (lock) => {
+  await settled();
   console.log(lock ? 'had' : 'refused');
   process.stdin.once('data', async () => {
     if (lock) await lock.release();
+    await settled();
     console.log('given back');
     process.exit(0);
   });
@@ -77,14 +81,14 @@ async fn exclude_each_other(language: &str) {
     assert_eq!(said, "had");
     assert!(matches!(refused(ours.acquire(terms(10_000, 0)).await), Refused::Taken { left_ms: 1.. }));
     ours.close().await;
-    // A majority: where theirs was still on its way, ours was there first, and then neither.
-    assert!(masters.keys(0..5).await >= 3, "our failed try took nothing from them");
+    assert_eq!(masters.keys(0..5).await, 5, "our failed try took nothing from them");
     theirs.gives_back().await;
     let held = taken(&ours, terms(20_000, 20_000)).await;
+    wait_for(|| async { masters.keys(0..5).await == 5 }).await;
     let (theirs, said) = Peer::start(language, &masters).await;
     assert_eq!(said, "refused");
     theirs.gives_back().await;
-    assert!(masters.keys(0..5).await >= 3, "nor theirs from us");
+    assert_eq!(masters.keys(0..5).await, 5, "nor theirs from us");
     assert!(held.check().is_ok());
     held.release().await;
     ours.close().await;
