@@ -5,6 +5,7 @@
 
 mod clock;
 mod connection;
+mod errand;
 mod guard;
 mod keeping;
 mod leases;
@@ -28,8 +29,9 @@ use tokio::time::timeout;
 
 use crate::address::{Address, Place};
 use crate::settings::SettingsError;
+use errand::{Errand, Master};
 use keeping::{Keeping, moment};
-use master::{Errand, Master, Task};
+use master::Task;
 use pending::Pending;
 
 /// Which masters, and what holds for all locks over them.
@@ -114,6 +116,7 @@ impl Redlock {
         }
         let bounds = Bounds { masters, ttl_max_ms: settings.ttl_max_ms, answer_ms: settings.answer_ms };
         let times = (Duration::from_millis(settings.connect_ms), Duration::from_millis(settings.silence_ms));
+        // Unbounded on purpose: each master asks twice a second at most, and only while it has no vote.
         let (admissions, admitted) = mpsc::unbounded_channel();
         let (mut shown, mut addresses) = (Vec::new(), Vec::new());
         for url in &settings.masters {

@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
+use super::errand::{Answered, Errand, Master};
 use super::guard::{Guard, Order, Shared};
-use super::master::{Answered, Errand, Master};
 use super::pending::{One, Pending};
 
 /// The clock of the runtime stands still while the machine sleeps: ours is looked at this often, in ms.
@@ -33,6 +33,26 @@ pub(super) struct Keeping {
     pub tell: Option<oneshot::Sender<Result<Guard, Refused>>>,
 }
 
+/// What the holder waits to be told.
+#[derive(Default)]
+struct Asked {
+    report: Option<oneshot::Sender<Report>>,
+    /// Whether a majority extended it in this round, and how long that is waited for.
+    extension: Option<(oneshot::Sender<bool>, u64, Instant)>,
+    /// There is no holder any more to give orders.
+    is_alone: bool,
+}
+
+impl Asked {
+    /// Tells of an extension that is decided or late.
+    fn look(&mut self, won: u64) {
+        let is_over = |(_, round, until): &mut (_, u64, Instant)| won >= *round || Instant::now() >= *until;
+        if let Some((tell, round, _)) = self.extension.take_if(is_over) {
+            let _ = tell.send(won >= round);
+        }
+    }
+}
+
 /// Time and chance as they are now.
 pub(super) fn moment(clock: &dyn Clock) -> Moment {
     let chance = u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..));
@@ -41,27 +61,21 @@ pub(super) fn moment(clock: &dyn Clock) -> Moment {
 
 impl Keeping {
     pub async fn run(mut self, one: One) {
+        // Unbounded on purpose, both: an answer for each question, and a drop must not wait.
         let (answers, mut answered) = mpsc::unbounded_channel::<Answered>();
         let (orders, mut ordered) = mpsc::unbounded_channel();
         let mut orders = Some(orders);
+        let mut asked = Asked::default();
         let shared =
             Arc::new(Shared { deadline_ms: AtomicU64::new(0), lost: CancellationToken::new(), loss: OnceLock::new() });
-        let mut report: Option<oneshot::Sender<Report>> = None;
-        // Who waits for an extension, its round, and how long they wait.
-        let mut extending: Option<(oneshot::Sender<bool>, u64, Instant)> = None;
         let mut over: Option<Instant> = None;
-        let mut has_holder = true;
         while !self.lock.is_done() && over.is_none_or(|over| Instant::now() < over) {
             self.send(&answers);
             match self.lock.stage() {
                 Stage::Held(hold) => {
                     shared.deadline_ms.store(hold.deadline_ms(), Ordering::Release);
                     let (token, word) = (hold.token(), hold.word());
-                    let (_, won) = hold.rounds();
-                    let is_told = |round: u64, until: Instant| won >= round || Instant::now() >= until;
-                    if let Some((tell, round, _)) = extending.take_if(|(_, round, until)| is_told(*round, *until)) {
-                        let _ = tell.send(won >= round);
-                    }
+                    asked.look(hold.rounds().1);
                     if let (Some(tell), Some(orders)) = (self.tell.take(), orders.take()) {
                         let clock = self.clock.clone();
                         // Whoever wished for it may have gone: the guard comes back, and its drop ends the lock.
@@ -77,38 +91,21 @@ impl Keeping {
                         drop(tell.send(Err(*refused)));
                     }
                     shared.lost.cancel();
-                    extending = None;
+                    asked.extension = None;
                     // Its release is in every master's line: whoever of this process comes next stands behind it.
                     self.turns.clear();
                     over.get_or_insert_with(|| Instant::now() + Duration::from_millis(self.report_ms));
                 }
             }
-            let until = over.or(extending.as_ref().map(|(.., until)| *until));
+            let until = over.or(asked.extension.as_ref().map(|(.., until)| *until));
             let (done, wake) = (self.lock.report(), self.wake(until));
             // A master that hangs must not hold up those who give back.
             if done.deleted + done.gone > self.masters.len() / 2 {
-                self.told(&mut report);
+                self.told(&mut asked.report);
             }
             tokio::select! {
                 Some((master, serial, reply)) = answered.recv() => self.replied(master, serial, &reply),
-                order = ordered.recv(), if has_holder => match order {
-                    Some(Order::Extend(tell)) => {
-                        self.lock.extend(&moment(&*self.clock));
-                        let until = Instant::now() + Duration::from_millis(self.report_ms);
-                        if let Stage::Held(hold) = self.lock.stage() {
-                            extending = tell.map(|tell| (tell, hold.rounds().0, until));
-                        }
-                    }
-                    Some(Order::Revoke) => self.lock.revoke(),
-                    Some(Order::Release(tell)) => {
-                        report = Some(tell);
-                        self.lock.release();
-                    }
-                    None => {
-                        has_holder = false;
-                        self.lock.release();
-                    }
-                },
+                order = ordered.recv(), if !asked.is_alone => self.ordered(order, &mut asked),
                 () = gone(&mut self.tell) => {
                     self.tell = None;
                     self.lock.release();
@@ -116,8 +113,29 @@ impl Keeping {
                 () = sleep_until(wake) => self.lock.on_time(&moment(&*self.clock)),
             }
         }
-        self.told(&mut report);
+        self.told(&mut asked.report);
         drop(one);
+    }
+
+    fn ordered(&mut self, order: Option<Order>, asked: &mut Asked) {
+        match order {
+            Some(Order::Extend(tell)) => {
+                self.lock.extend(&moment(&*self.clock));
+                let until = Instant::now() + Duration::from_millis(self.report_ms);
+                if let Stage::Held(hold) = self.lock.stage() {
+                    asked.extension = tell.map(|tell| (tell, hold.rounds().0, until));
+                }
+            }
+            Some(Order::Revoke) => self.lock.revoke(),
+            Some(Order::Release(tell)) => {
+                asked.report = Some(tell);
+                self.lock.release();
+            }
+            None => {
+                asked.is_alone = true;
+                self.lock.release();
+            }
+        }
     }
 
     fn replied(&mut self, master: usize, serial: u64, reply: &Reply) {

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use sluice_lock::admission::{Gate, Standing, Witness};
 use sluice_lock::{Ask, Bounds, Reply};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::clock::Clock;
 use super::connection::{Connection, Greeting};
-use super::pending::One;
+use super::errand::{Errand, Master, Said};
 use super::scripts::{Call, Script, numbers, reply};
 use crate::address::Address;
 use crate::trouble::Trouble;
@@ -24,36 +24,6 @@ use crate::trouble::Trouble;
 /// Between two attempts to connect, in ms.
 const AGAIN_MS: u64 = 100;
 const AGAIN_MAX_MS: u64 = 2_000;
-
-/// An answer, with the number of the master and of the question.
-pub(super) type Answered = (usize, u64, Reply);
-
-/// What a master's task is asked to do.
-pub(super) enum Errand {
-    /// Ask this for a lock. A release is kept until then, in ms.
-    Ask { ask: Ask, serial: u64, answers: mpsc::UnboundedSender<Answered>, until_ms: u64, _pending: Option<One> },
-    /// Tell what tokens it knows of, for another to be admitted.
-    Witness(oneshot::Sender<Witness>),
-    /// Admit it, with this floor.
-    Admit(u64),
-    /// Admit it in the run it is in, before its time: the masters are new.
-    Bootstrap(u64, oneshot::Sender<()>),
-}
-
-/// A master, for those who ask it.
-#[derive(Clone)]
-pub(super) struct Master {
-    /// Unbounded: what comes in is a few questions for each lock there is, and a drop must not wait.
-    errands: mpsc::UnboundedSender<Errand>,
-    said: Arc<Mutex<Said>>,
-}
-
-/// What is known of a master, for people.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Said {
-    pub standing: Option<Standing>,
-    pub trouble: Option<String>,
-}
 
 /// What its task has.
 pub(super) struct Task {
@@ -75,17 +45,6 @@ pub(super) struct Task {
     is_ended: bool,
 }
 
-impl Master {
-    pub fn send(&self, errand: Errand) {
-        // A task that is gone was closed: the question is dropped, and who waits for an answer sees that.
-        drop(self.errands.send(errand));
-    }
-
-    pub fn said(&self) -> Said {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
 impl Task {
     pub fn start(
         place: usize,
@@ -95,6 +54,7 @@ impl Task {
         clock: Arc<dyn Clock>,
         admissions: mpsc::UnboundedSender<usize>,
     ) -> Master {
+        // Unbounded on purpose: what comes in is a few questions for each lock there is, and a drop must not wait.
         let (sender, errands) = mpsc::unbounded_channel();
         let said = Arc::new(Mutex::new(Said::default()));
         let master = Master { errands: sender, said: said.clone() };

@@ -65,8 +65,7 @@ impl Script {
             // ARGV: run, word, ms, token.
             Script::Take => {
                 "
-local mark = marked()
-if mark[1] ~= ARGV[1] then return {-1} end
+local mark = marked() if mark[1] ~= ARGV[1] then return {-1} end
 local left = -3
 for i = 2, #KEYS, 2 do
   local ms = redis.call('PTTL', KEYS[i])
@@ -80,8 +79,7 @@ return grant(mark, ARGV[4])"
             // ARGV: run, word, token.
             Script::Raise => {
                 "
-local mark = marked()
-if mark[1] ~= ARGV[1] then return {-1} end
+local mark = marked() if mark[1] ~= ARGV[1] then return {-1} end
 local stray = astray(ARGV[2])
 if stray > 0 then return {0, stray - 1} end
 return grant(mark, ARGV[3])"
