@@ -13,8 +13,9 @@ const READER: &[&str] = &["sluice-guest", "sluice-documents"];
 const ALLOWED: &[(&str, &[&str])] = &[
     ("sluice-core", &[]),
     ("sluice-pack", &["sluice-core"]),
+    ("sluice-lock", &[]),
     ("sluice-node", &["sluice-core"]),
-    ("sluice-redis", KEEPER),
+    ("sluice-redis", &["sluice-core", "sluice-lock", "sluice-node", "sluice-pack"]),
     ("sluice-judge", EDGE),
     ("sluice-disk", KEEPER),
     ("sluice-http", KEEPER),
