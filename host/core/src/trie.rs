@@ -16,6 +16,7 @@
 //! asked for and kept, so a batch pays for each touched node once.
 
 mod bucket;
+mod bulk;
 mod part;
 mod subtree;
 
@@ -25,7 +26,6 @@ use self::bucket::{Bucket, FULL};
 use self::part::Sum;
 pub use self::part::{Part, root_of};
 pub use self::subtree::Subtree;
-use crate::crew::{AT_ONCE_MIN, Crew};
 use crate::digest::Digest;
 
 /// Bits of a point that name a partition.
@@ -64,15 +64,6 @@ impl<L: Leaf> Trie<L> {
     /// Nothing yet.
     pub fn new() -> Trie<L> {
         Trie { root: Child::Empty, len: 0 }
-    }
-
-    /// Of leaves in the order of their points, no two at one, each behind the first 8 bytes of its point. Digests are
-    /// worked out on the way, at once if the crew can.
-    pub fn of(leaves: &[(u64, Arc<L>)], crew: &impl Crew) -> Trie<L>
-    where
-        L: Send + Sync,
-    {
-        Trie { root: Child::of(leaves, 0, crew), len: leaves.len() }
     }
 
     /// How many leaves.
@@ -142,27 +133,6 @@ impl<L: Leaf> Trie<L> {
 }
 
 impl<L: Leaf> Child<L> {
-    fn of(leaves: &[(u64, Arc<L>)], level: usize, crew: &impl Crew) -> Child<L>
-    where
-        L: Send + Sync,
-    {
-        let child = match leaves.len() {
-            0 => Child::Empty,
-            1..=FULL => Child::Bucket(Arc::new(Bucket::of(leaves))),
-            len => {
-                let up_to = |place| leaves.partition_point(|(_, leaf)| digit(leaf.point(), level) < place);
-                let [b, c, d] = [1, 2, 3].map(up_to);
-                let part = |leaves| Child::of(leaves, level + 1, crew);
-                let one = || [part(&leaves[..b]), part(&leaves[b..c])];
-                let other = || [part(&leaves[c..d]), part(&leaves[d..])];
-                let ([a, b], [c, d]) = if len < AT_ONCE_MIN { (one(), other()) } else { crew.both(one, other) };
-                Child::Node(Arc::new(Node { children: [a, b, c, d], digest: OnceLock::new() }))
-            }
-        };
-        child.sum(level);
-        child
-    }
-
     fn insert(&mut self, leaf: Arc<L>, level: usize) -> Option<Arc<L>> {
         match self {
             Child::Empty => {

@@ -136,7 +136,7 @@ fn a_snapshot_waits_until_what_was_folded_before_is_on_disk() {
 }
 
 #[test]
-fn an_old_snapshot_is_none_and_one_that_lacks_most_is_not_taken() {
+fn an_old_snapshot_is_none() {
     let script =
         "pulled 0: 1 2; judged 1 2: accept; persisted 1: ok; pulled 2: trimmed; restored 2; restored 1; values";
     check(
@@ -160,51 +160,38 @@ fn an_old_snapshot_is_none_and_one_that_lacks_most_is_not_taken() {
           b = 1
     "#]],
     );
+}
+
+#[test]
+fn a_snapshot_that_lacks_most_is_not_taken_but_a_log_folded_anew_is() {
     let many: String = (0..30).map(|n| format!(" put:k/{n}=1")).collect();
     let gone: String = (0..20).map(|n| format!(" del:k/{n}=")).collect();
     let log = format!("log 1{many}; log 2{gone} override=guard author=mei reason=meant; log 3 put:a=1");
-    let begin = "restored none; pulled 0: 1; persisted 1: ok";
-    let script = format!("{begin}; pulled 1: trimmed; restored 3; source");
+    let log = format!("{log}; restored none; pulled 0: 1; persisted 1: ok; pulled 1: trimmed; restored 3; source");
     check_from_start(
         State::default(),
-        &format!("{log}; {script}"),
+        // Then a log folded anew, where the guard let each entry pass.
+        &format!("{log}; pulled 1: forked; restored 3"),
         expect![[r#"
-          restore beyond 0
-          report 0, 0 held
-        > restored none
-          pull 0
-        > pulled 0: 1
-          persist #1: 1 applied
-          pull 1
-        > persisted 1: ok
-          install #1
-        > pulled 1: trimmed
-          restore beyond 1
-        > restored 3
-        > source
-          Some(Trimmed) Some("the snapshot of 3-0 is not taken: it lacks 20 of 30 keys, more than 50 %; if it is meant, empty the data folder")
-    "#]],
-    );
-    // Folded anew from the log, where the guard let each entry pass.
-    let script = format!("{begin}; pulled 1: forked; restored 3");
-    check_from_start(
-        State::default(),
-        &format!("{log}; {script}"),
-        expect![[r#"
-          restore beyond 0
-          report 0, 0 held
-        > restored none
-          pull 0
-        > pulled 0: 1
-          persist #1: 1 applied
-          pull 1
-        > persisted 1: ok
-          install #1
-        > pulled 1: forked
-          rejoin
-        > restored 3
-          persist #2: all of 3
-    "#]],
+              restore beyond 0
+              report 0, 0 held
+            > restored none
+              pull 0
+            > pulled 0: 1
+              persist #1: 1 applied
+              pull 1
+            > persisted 1: ok
+              install #1
+            > pulled 1: trimmed
+              restore beyond 1
+            > restored 3
+            > source
+              Some(Trimmed) Some("the snapshot of 3-0 is not taken: it lacks 20 of 30 keys, more than 50 %; if it is meant, empty the data folder")
+            > pulled 1: forked
+              rejoin
+            > restored 3
+              persist #2: all of 3
+        "#]],
     );
 }
 
