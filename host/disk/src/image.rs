@@ -37,11 +37,17 @@ pub fn write(file: &Output, head: &Head, state: &State, way: (&Files, bool), sto
     let (files, sync) = way;
     let mut sink = Sink { file, files, sync, stop, block: Vec::with_capacity(BLOCK_BYTES), written: 0, flushed: 0 };
     put_head(&mut sink.block, Kind::Image, head);
-    for frame in items(state)? {
+    let mut count = 0;
+    for (items, frame) in items(state)? {
+        count += items;
         sink.block.extend_from_slice(&frame);
         if sink.block.len() >= BLOCK_BYTES {
             sink.write()?;
         }
+    }
+    if count != state.len() {
+        // A thread ended early. Without them it would be found damaged only when it is needed.
+        return Err(io::Error::other(format!("{count} of {} items were written", state.len())));
     }
     sink.frames(1, state.tokens.iter(), |out, (token, first)| put_token(out, token, first))?;
     sink.frames(2, state.refused.iter(), |out, refused| put_refused(out, refused))?;
@@ -58,8 +64,8 @@ pub fn write(file: &Output, head: &Head, state: &State, way: (&Files, bool), sto
     Ok(sink.written)
 }
 
-/// Frames of all items, made on all cores: nearly each key is one that the caches do not have.
-fn items(state: &State) -> io::Result<impl Iterator<Item = Vec<u8>> + use<>> {
+/// Frames of all items, each with how many are in it, made on all cores: nearly each key is one that the caches do not have.
+fn items(state: &State) -> io::Result<impl Iterator<Item = (usize, Vec<u8>)> + use<>> {
     let usual = state.bytes() as usize / state.len().max(1) + ITEM_BYTES;
     let (mut names, many) = (state.names(), (BLOCK_BYTES / usual).clamp(1, ITEMS_MAX));
     let some = std::iter::from_fn(move || {
@@ -68,13 +74,15 @@ fn items(state: &State) -> io::Result<impl Iterator<Item = Vec<u8>> + use<>> {
     });
     let state = state.clone();
     worked(some, move |names| {
-        let mut frame = Vec::with_capacity(usual * many);
+        let (mut count, mut frame) = (0, Vec::with_capacity(usual * many));
         put_frame(&mut frame, |out| {
             out.put_u8(0);
-            let items = names.iter().filter_map(|name| Some((name, state.find(name.as_bytes())?)));
-            items.for_each(|(name, item)| put_item(out, name, item));
+            for (name, item) in names.iter().filter_map(|name| Some((name, state.find(name.as_bytes())?))) {
+                put_item(out, name, item);
+                count += 1;
+            }
         });
-        frame
+        (count, frame)
     })
 }
 

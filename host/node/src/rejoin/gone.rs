@@ -81,16 +81,15 @@ impl Gone {
     /// The entry again; or, when its time is over by the log's clock, one that changes nothing and says so.
     pub fn fields(&self, names: &HashMap<Revision, Revision>, now_ms: u64) -> Vec<(Bytes, Bytes)> {
         let fields = self.again(names, now_ms);
-        let until = fields.iter().find(|(name, _)| name == "until");
-        let until_ms = until.and_then(|(_, until)| time::parse(std::str::from_utf8(until).ok()?));
-        match until_ms.is_some_and(|until_ms| until_ms <= now_ms) {
-            true => self.over(fields),
-            false => fields,
+        let until = fields.iter().find(|(name, _)| name == "until").map(|(_, until)| until.clone());
+        let ms = |until: &Bytes| time::parse(std::str::from_utf8(until).ok()?);
+        match until {
+            Some(until) if ms(&until).is_some_and(|ms| ms <= now_ms) => self.over(fields, until),
+            Some(_) | None => fields,
         }
     }
 
-    fn over(&self, fields: Vec<(Bytes, Bytes)>) -> Vec<(Bytes, Bytes)> {
-        let until = fields.iter().find(|(name, _)| name == "until").map(|(_, until)| until.clone()).unwrap_or_default();
+    fn over(&self, fields: Vec<(Bytes, Bytes)>, until: Bytes) -> Vec<(Bytes, Bytes)> {
         let kept = |name: &Bytes| matches!(&name[..], b"author" | b"reason" | b"token") || name == LOST_FIELD;
         let mut over: Vec<(Bytes, Bytes)> = fields.into_iter().filter(|(name, _)| kept(name)).collect();
         let edits = self.entry.content.iter().flat_map(|change| &change.edits);
