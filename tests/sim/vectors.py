@@ -23,6 +23,7 @@ DOMAINS = {
 }
 ZERO = bytes(32)
 SCHEDULED = "_sluice/scheduled/"
+FENCES = "_sluice/fences/"
 MEDIA = {
     "json": "application/json", "yaml": "application/yaml", "yml": "application/yaml", "toml": "application/toml",
     "xml": "application/xml", "txt": "text/plain; charset=utf-8", "conf": "text/plain; charset=utf-8",
@@ -154,7 +155,7 @@ def decode(at, fields):
     """The edits (key -> None, or digest, length and media), bases, and the fields that may stand once."""
     size = sum(len(name) + len(value) for name, value in fields)
     require(len(fields) <= 16384 and size <= 32 << 20)
-    edits, types, bases, once = {}, {}, {}, {}
+    edits, types, bases, fences, once = {}, {}, {}, {}, {}
     for name, value in fields:
         name = text_of(name)
         verb, colon, key = name.partition(":")
@@ -163,22 +164,27 @@ def decode(at, fields):
         elif not colon:
             require(name in ("author", "reason", "token", "override", "tick", "from", "until") and name not in once)
             require(1 <= len(value) <= 128 if name == "token" else len(value) <= 4096)
-            require(value == {"override": b"guard", "tick": b""}.get(name, value))
+            require(name != "tick" or not value)
+            require(name != "override" or value in (b"guard", b"fence", b"guard,fence", b"fence,guard"))
             once[name] = value if name == "token" else text_of(value)
             if name in ("from", "until"):
                 once[name] = time_of(once[name])
         elif verb == "type":
             require(key_of(key) not in types)
             types[key] = media_of(text_of(value))
+        elif verb == "fence":
+            require(key_of(FENCES + key) not in fences and re.fullmatch(rb"[0-9]+", value) and int(value) <= 1 << 53)
+            fences[FENCES + key] = int(value)
         elif verb == "base":
-            require(key_of(key) not in bases)
+            require(key_of(key) not in bases and not key.startswith(FENCES))
             bases[key] = revision(text_of(value))
         else:
             require(verb in ("put", "put-blob", "del") and key_of(key) not in edits)
-            require(verb == "del" or not key.startswith(SCHEDULED))
+            require(not key.startswith(FENCES) and (verb == "del" or not key.startswith(SCHEDULED)))
             edits[key] = edit(verb, value)
     require(("tick" in once) == (not edits) and all(edits.get(key) for key in types))
     require("override" not in once or {"author", "reason"} <= set(once))
+    require(all(fences.values()) or "fence" in once.get("override", ""))
     if "from" in once or "until" in once:
         count = sum(not key.startswith(SCHEDULED) for key in edits)
         require(1 <= count <= 4096 and len(fields) < 12288 and size < 16 << 20)
@@ -189,7 +195,7 @@ def decode(at, fields):
     for key, put in edits.items():
         if put:
             put["media"] = types.get(key) or default_media(key)
-    return edits, bases, once
+    return edits, bases, fences, once
 
 
 def edit(verb, value):
@@ -253,13 +259,14 @@ class State:
             fields += [(f"base:{key}".encode(), written(at if put else (0, 0)).encode())]
         if len(fields) == 1:
             return None
-        return kept(fields + [(name.encode(), once[name].encode()) for name in ("author", "reason", "override") if name in once])
+        notes = {**once, "override": "guard"} if "guard" in once.get("override", "") else {**once, "override": None}
+        return kept(fields + [(name.encode(), notes[name].encode()) for name in ("author", "reason", "override") if notes.get(name)])
 
     def fold(self, at, fields, verdict, blobs):
         """The class and detail of the outcome."""
         self.chain = keyed("chain", self.chain + entry_digest(at, fields))
         try:
-            edits, bases, once = decode(at, fields)
+            edits, bases, fences, once = decode(at, fields)
         except Malformed:
             return "malformed", {}
         token, later = once.get("token"), None
@@ -271,16 +278,29 @@ class State:
             self.tokens[token] = at
             if len(self.tokens) > 65536:
                 del self.tokens[next(iter(self.tokens))]
+        is_meant = "fence" in once.get("override", "")
+        for key in sorted(fences):
+            highest = int(self.items[key]["text"]) if key in self.items else 0
+            if fences[key] < highest and not is_meant:
+                return "fenced", {"resource": key[len(FENCES):], "token": fences[key], "highest": highest}
+        for key, token in fences.items():
+            highest = int(self.items[key]["text"]) if key in self.items else 0
+            if token == 0:
+                self.items.pop(key, None)
+            elif token != highest:
+                text = str(token).encode()
+                self.items[key] = {"digest": blake3(text).digest(), "length": len(text), "text": text,
+                                   "media": "text/plain; charset=utf-8", "at": at}
         for key in sorted(bases):
             found = self.items[key]["at"] if key in self.items else (0, 0)
             if found != bases[key]:
                 return "conflict", {"key": key, "base": written(bases[key]), "found": written(found)}
-        if "override" not in once and self.is_guarded(edits):
+        if "guard" not in once.get("override", "") and self.is_guarded(edits):
             return "guarded", {}
         is_start = once.get("from", 0) > at[0]
         if is_start:
             at_ms = (b"start", str(once["from"]).encode())
-            later = kept([at_ms] + [field for field in fields if field[0] not in (b"from", b"token")])
+            later = kept([at_ms] + [field for field in fields if field[0] not in (b"from", b"token") and not field[0].startswith(b"fence:")])
         elif "until" in once:
             later = self.end(at, edits, once)
             if later and later["length"] > 16 << 20:

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::digest::Digest;
+use crate::fence::Fence;
 use crate::guard::MASS_DELETES;
 use crate::key::{COMPONENTS, Key, SCHEDULED, VALIDATORS};
 use crate::media::Media;
@@ -26,12 +27,23 @@ pub struct Change {
     pub reason: Option<Arc<str>>,
     /// Makes a retry of the same publish one change.
     pub token: Option<Bytes>,
-    /// Whether the mass-change guard is told that this is meant.
-    pub overrides_guard: bool,
+    /// The locks under which it was written; no resource twice.
+    pub fences: Vec<Fence>,
+    /// What would refuse it and is told that this is meant.
+    pub overrides: Overrides,
     /// What of it is left for a time to come.
     pub later: Option<Later>,
     /// `x-…` fields, carried along.
     pub extras: Vec<(Arc<str>, Bytes)>,
+}
+
+/// What a publisher overrides, in so many words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// The guard against mass changes.
+    pub guard: bool,
+    /// The comparison of fencing tokens: what is named becomes the highest, though it is lower, and 0 forgets it.
+    pub fence: bool,
 }
 
 /// What happens to one key.
@@ -99,7 +111,7 @@ impl Change {
         self.edits.iter().map(|edit| &edit.key).chain(bases).chain(later)
     }
 
-    /// Every key that may have another item when this became of it.
+    /// Every key that may have another item when this became of it, but for those of its fences.
     pub fn written(&self, outcome: &Outcome) -> impl Iterator<Item = &Key> {
         let (edits, later) = match outcome {
             Outcome::Applied(_) => (&self.edits[..], self.later.as_ref()),

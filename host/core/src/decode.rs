@@ -1,6 +1,7 @@
 //! From the fields of an entry to the change they ask for: the grammar of `docs/PROTOCOL.md`.
 
 mod later;
+mod overrides;
 mod unknown;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,9 +10,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::change::{Action, BlobRef, Change, Content, Edit, Put};
+use crate::change::{Action, BlobRef, Change, Content, Edit, Overrides, Put};
 use crate::digest::Digest;
-use crate::key::{Key, SCHEDULED};
+use crate::fence::Fence;
+use crate::key::{FENCES, Key, SCHEDULED};
 use crate::media::Media;
 use crate::policy::{POLICY, Policy};
 use crate::revision::Revision;
@@ -81,7 +83,8 @@ struct Draft {
     author: Option<Arc<str>>,
     reason: Option<Arc<str>>,
     token: Option<Bytes>,
-    overrides_guard: bool,
+    fences: BTreeMap<String, Fence>,
+    overrides: Option<Overrides>,
     is_tick: bool,
     from: Option<u64>,
     until: Option<u64>,
@@ -101,6 +104,7 @@ impl Draft {
             Some(("del", _)) => Err("a delete has no value: leave it empty".to_owned()),
             Some(("type", key)) => self.media(key, value),
             Some(("base", key)) => self.base(key, value),
+            Some(("fence", resource)) => self.fence(resource, value),
             Some((verb, _)) => Err(unknown(text, verb)),
             None => self.note(text, value),
         }
@@ -111,6 +115,7 @@ impl Draft {
         if key.as_str().starts_with(SCHEDULED) && action != Action::Delete {
             return Err("a change is scheduled by the fields from and until: publish it with these".to_owned());
         }
+        not_of_fences(&key)?;
         if !self.edited.insert(key.clone()) {
             return Err(format!("key \"{key}\" is edited twice: an entry edits a key once"));
         }
@@ -130,6 +135,7 @@ impl Draft {
 
     fn base(&mut self, key: &str, value: &Bytes) -> Result<(), String> {
         let key = Key::parse(key.as_bytes()).map_err(|error| error.to_string())?;
+        not_of_fences(&key)?;
         let base = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
         let base = base.ok_or_else(|| format!("{} is not a revision: write ms-seq, or 0 for absent", shown(value)))?;
         match self.bases.insert(key, base) {
@@ -143,7 +149,7 @@ impl Draft {
             "author" => &mut self.author,
             "reason" => &mut self.reason,
             "token" => return self.token(value),
-            "override" => return self.overrides(value),
+            "override" => return overrides::read(&mut self.overrides, value),
             "tick" => return self.tick(value),
             "from" => return time(&mut self.from, value),
             "until" => return time(&mut self.until, value),
@@ -168,11 +174,10 @@ impl Draft {
         }
     }
 
-    fn overrides(&mut self, value: &Bytes) -> Result<(), String> {
-        match (&value[..], std::mem::replace(&mut self.overrides_guard, true)) {
-            (b"guard", false) => Ok(()),
-            (b"guard", true) => Err("the field is given twice".to_owned()),
-            _ => Err(format!("{} cannot be overridden: only \"guard\" can", shown(value))),
+    fn fence(&mut self, resource: &str, value: &Bytes) -> Result<(), String> {
+        match self.fences.insert(resource.to_owned(), Fence::parse(resource, value)?) {
+            None => Ok(()),
+            Some(_) => Err("the fence is given twice".to_owned()),
         }
     }
 
@@ -204,10 +209,7 @@ impl Draft {
             }
         }
         let later = later(&self, revision, fields, bytes)?;
-        if self.overrides_guard && (self.author.is_none() || self.reason.is_none()) {
-            let why = "say who means it and why: add author and reason".to_owned();
-            return Err(malformed("override", why));
-        }
+        overrides::check(&self)?;
         if let Some(edit) = self.edits.iter().find(|edit| edit.key.as_str() == POLICY) {
             policy(&edit.action).map_err(|why| malformed_bytes(format!("put:{POLICY}").as_bytes(), why))?;
         }
@@ -226,7 +228,8 @@ impl Draft {
             author: self.author,
             reason: self.reason,
             token: self.token,
-            overrides_guard: self.overrides_guard,
+            fences: self.fences.into_values().collect(),
+            overrides: self.overrides.unwrap_or_default(),
             later,
             extras: self.extras,
         })
@@ -239,6 +242,14 @@ fn policy(action: &Action) -> Result<(), String> {
         Action::Delete => Ok(()),
         Action::Put(Put { content: Content::Here(bytes), .. }) => Policy::parse(bytes).map(drop),
         Action::Put(Put { content: Content::At(_), .. }) => Err("a policy is written inline: use put".to_owned()),
+    }
+}
+
+/// These follow from the fields `fence:<resource>` in the order of the log, whatever else is held.
+fn not_of_fences(key: &Key) -> Result<(), String> {
+    match key.as_str().strip_prefix(FENCES) {
+        None => Ok(()),
+        Some(resource) => Err(format!("the highest token follows from entries: write it as fence:{resource}")),
     }
 }
 

@@ -234,21 +234,21 @@ fn a_word_far_from_every_field_gets_the_list_and_never_a_delete() {
         "set:a",
         "1",
         expect![[
-            r#"field "set:a": unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> author reason token override tick from until, or x-… for your own"#
+            r#"field "set:a": unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> fence:<lock> author reason token override tick from until, or x-… for your own"#
         ]],
     );
     refused(
         "get:a",
         "1",
         expect![[
-            r#"field "get:a": unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> author reason token override tick from until, or x-… for your own"#
+            r#"field "get:a": unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> fence:<lock> author reason token override tick from until, or x-… for your own"#
         ]],
     );
     refused(
         "value",
         "1",
         expect![[
-            r#"field "value": unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> author reason token override tick from until, or x-… for your own"#
+            r#"field "value": unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> fence:<lock> author reason token override tick from until, or x-… for your own"#
         ]],
     );
     refused(
@@ -269,7 +269,7 @@ fn a_word_far_from_every_field_gets_the_list_and_never_a_delete() {
 
 #[test]
 fn fields_of_later_versions_are_refused_rather_than_ignored() {
-    for name in ["fence:lock", "rollout", "key-id", "seq", "signed-at", "sig"] {
+    for name in ["rollout", "key-id", "seq", "signed-at", "sig"] {
         let malformed = read(&[("put:a", "1"), (name, "1")]).unwrap_err();
         assert_eq!(
             (malformed.field.as_str(), malformed.why.as_str()),

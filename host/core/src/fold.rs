@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::change::{Action, Change, Content, Put};
 use crate::effect::Step;
 use crate::entry::Entry;
+use crate::fence;
 use crate::outcome::{Outcome, Refusal, Refused};
 use crate::revision::Revision;
 use crate::schedule::{self, Later};
@@ -33,11 +34,11 @@ pub fn fold(state: &mut State, entry: &Entry, verdict: impl FnOnce(&State, &Chan
     outcome
 }
 
-/// Takes an entry in its order: decoding (step 1) and the token (step 3), which depend on the entries
-/// before it and on nothing else. Moves cursor, index, chain and token window on, whatever it answers.
+/// Takes an entry in its order: decoding (step 1), the token (step 3) and the fencing tokens (step 4), which depend on the
+/// entries before it and on nothing else. Moves cursor, index, chain and token window on, whatever it answers.
 ///
 /// # Errors
-/// The refusal, when the entry is malformed or a duplicate.
+/// The refusal, when the entry is malformed, a duplicate, or of somebody who lost the lock.
 pub fn pass<'e>(state: &mut State, entry: &'e Entry) -> Result<&'e Change, Refusal> {
     state.cursor = entry.revision;
     state.index += 1;
@@ -50,6 +51,8 @@ pub fn pass<'e>(state: &mut State, entry: &'e Entry) -> Result<&'e Change, Refus
         }
         state.tokens.remember(token.clone(), entry.revision);
     }
+    fence::passes(state, change)?;
+    fence::remember(state, entry.revision, change);
     Ok(change)
 }
 
@@ -124,7 +127,7 @@ pub fn replay(state: &mut State, step: &Step) {
 pub fn hold(state: &mut State, entry: &Arc<Entry>) {
     match pass(state, entry) {
         Ok(_) => drop(state.held.insert(entry.revision, entry.clone())),
-        // Malformed and duplicate entries need no judging, so the node never holds one.
+        // What is refused here needs no judging, so the node never holds one.
         Err(refusal) => settle(state, entry, &Outcome::Refused(refusal)),
     }
 }

@@ -75,7 +75,7 @@ impl Guard {
     /// # Errors
     /// What it does too much of, with the remedy.
     pub fn passes(&self, state: &State, change: &Change) -> Result<(), String> {
-        if change.overrides_guard {
+        if change.overrides.guard {
             return Ok(());
         }
         let found = self.sizes(state, change).or_else(|| self.deletes(state, change));

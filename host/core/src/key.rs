@@ -22,6 +22,9 @@ pub const COMPONENTS: &str = "_sluice/components/";
 /// Where changes wait for their time: `_sluice/scheduled/<revision>`.
 pub const SCHEDULED: &str = "_sluice/scheduled/";
 
+/// Where the highest fencing tokens are kept: `_sluice/fences/<resource>`.
+pub const FENCES: &str = "_sluice/fences/";
+
 /// A valid key: 1 to 512 bytes, segments of `A-Z a-z 0-9 . _ -` joined by `/`, none of them empty,
 /// `.` or `..`. A `Key` is valid or does not exist. It is hashed once, here, and carries its point.
 #[derive(Clone)]
@@ -72,6 +75,11 @@ impl Key {
     /// One of the 2^14 fixed slices of the key space: the token's top 14 bits.
     pub fn partition(&self) -> u16 {
         (self.token() >> 50) as u16
+    }
+
+    /// Whether the fold itself puts it, and nobody else can.
+    pub fn is_of_fold(&self) -> bool {
+        [SCHEDULED, FENCES].iter().any(|prefix| self.text.starts_with(prefix))
     }
 
     /// Whether it is part of the system's own configuration.

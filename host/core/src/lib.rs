@@ -23,6 +23,7 @@ pub mod decode;
 pub mod digest;
 pub mod effect;
 pub mod entry;
+pub mod fence;
 pub mod fold;
 pub mod glob;
 pub mod guard;
@@ -46,7 +47,7 @@ mod wait;
 
 pub use binding::{Binding, BindingError, Mode};
 pub use bindings::Bindings;
-pub use change::{Action, BlobRef, Change, Content, Edit, Put};
+pub use change::{Action, BlobRef, Change, Content, Edit, Overrides, Put};
 pub use crew::{Alone, Crew};
 pub use digest::Digest;
 pub use effect::{
@@ -54,6 +55,7 @@ pub use effect::{
     Standing, Step,
 };
 pub use entry::{Entry, LOST_FIELD};
+pub use fence::Fence;
 pub use glob::{Glob, GlobError, Globs};
 pub use guard::Guard;
 pub use key::{Key, KeyError};

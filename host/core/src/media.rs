@@ -19,6 +19,9 @@ impl Media {
     /// Fields of an entry, kept for later: see [`crate::schedule`].
     pub const FIELDS: Media = Media(Cow::Borrowed("application/x-sluice-fields"));
 
+    /// A text.
+    pub const PLAIN: Media = Media(Cow::Borrowed("text/plain; charset=utf-8"));
+
     /// Takes a published media type; `None` when it is not `type/subtype` in visible ASCII.
     pub fn parse(text: &str) -> Option<Media> {
         let visible = text.bytes().all(|b| (0x20..0x7f).contains(&b));
@@ -36,7 +39,7 @@ impl Media {
             "yaml" | "yml" => "application/yaml",
             "toml" => "application/toml",
             "xml" => "application/xml",
-            "txt" | "conf" | "ini" | "env" => "text/plain; charset=utf-8",
+            "txt" | "conf" | "ini" | "env" => return Media::PLAIN,
             "md" => "text/markdown; charset=utf-8",
             "html" => "text/html; charset=utf-8",
             "css" => "text/css; charset=utf-8",

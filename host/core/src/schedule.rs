@@ -102,7 +102,9 @@ pub fn fits(state: &State, change: &Change) -> Result<(), String> {
 fn start(at: u64, fields: &[(Bytes, Bytes)]) -> Bytes {
     let mut out = BytesMut::new();
     put(&mut out, START, at.to_string().as_bytes());
-    let rest = fields.iter().filter(|(name, _)| !matches!(&name[..], b"from" | b"token"));
+    // Tokens count where a change is published: when it begins, another may long have the lock.
+    let rest =
+        fields.iter().filter(|(name, _)| !matches!(&name[..], b"from" | b"token") && !name.starts_with(b"fence:"));
     rest.for_each(|(name, value)| put(&mut out, name, value));
     out.freeze()
 }
@@ -134,7 +136,7 @@ fn end(at: u64, state: &State, revision: Revision, change: &Change) -> Option<By
     for (name, note) in [("author", &change.author), ("reason", &change.reason)] {
         note.iter().for_each(|note| put(&mut out, name.as_bytes(), note.as_bytes()));
     }
-    if change.overrides_guard {
+    if change.overrides.guard {
         put(&mut out, b"override", b"guard");
     }
     Some(out.freeze())

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use crate::change::{BlobRef, Change};
 use crate::effect::{Held, Millis};
 use crate::entry::Entry;
-use crate::fold;
 use crate::reach::Reach;
 use crate::state::State;
 use crate::verdict::{Fault, Verdict};
+use crate::{fence, fold};
 
 /// An entry that has no outcome yet.
 ///
@@ -84,11 +84,14 @@ impl Waiting {
         }
     }
 
-    /// Whether it is refused for what it is or because its token was seen, whatever its keys hold.
+    /// Whether it is refused for what it is, because its token was seen, or because the lock was lost, whatever its keys hold.
     pub fn is_refused(&self, state: &State) -> bool {
         match &self.entry.content {
             Err(_) => true,
-            Ok(change) => change.token.as_ref().is_some_and(|token| state.tokens.first(token).is_some()),
+            Ok(change) => {
+                change.token.as_ref().is_some_and(|token| state.tokens.first(token).is_some())
+                    || fence::passes(state, change).is_err()
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! `POST /v1/changes`: several edits, all or none, as a document.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -29,6 +30,9 @@ struct Document {
     /// The guard that is overridden.
     #[serde(rename = "override")]
     overridden: Option<String>,
+    /// Tokens of the locks under which it was written.
+    #[serde(default)]
+    fences: BTreeMap<String, u64>,
     from: Option<String>,
     until: Option<String>,
 }
@@ -69,7 +73,9 @@ async fn read(surface: &Arc<Surface>, body: Incoming, notes: Notes) -> Result<Wa
         return Err(Problem::bad_request(detail));
     }
     let edits = document.edits.into_iter().enumerate().map(|(at, edit)| edit.wanted(at)).collect::<Result<_, _>>()?;
+    let fences = document.fences.into_iter().map(|(resource, token)| (resource, Bytes::from(token.to_string())));
     let notes = Notes {
+        fences: notes.fences.into_iter().chain(fences).collect(),
         author: document.author.map(Bytes::from).or(notes.author),
         reason: document.reason.map(Bytes::from).or(notes.reason),
         token: document.token.map(Bytes::from).or(notes.token),

@@ -66,6 +66,8 @@ pub struct Notes {
     pub token: Option<Bytes>,
     /// The guard that is overridden.
     pub overridden: Option<Bytes>,
+    /// The locks under which it was written, each with its token.
+    pub fences: Vec<(String, Bytes)>,
     /// When it begins.
     pub from: Option<Bytes>,
     /// When it ends.
@@ -181,11 +183,14 @@ impl Notes {
         let text = |name: &str| headers.get(name).map(|value| Bytes::copy_from_slice(value.as_bytes()));
         let settings = &surface.settings;
         let wait_ms = preferred_wait_ms(headers).unwrap_or(settings.publish_wait_ms);
+        let fences = headers.get_all("sluice-fence").iter().filter_map(|value| value.to_str().ok());
+        let fences = fences.flat_map(|value| value.split(',')).map(fence).collect::<Result<_, _>>()?;
         Ok(Notes {
             author: text("sluice-author"),
             reason: text("sluice-reason"),
             token: text("idempotency-key").map(|token| unquoted(&token)),
             overridden: text("sluice-override"),
+            fences,
             from: text("sluice-from"),
             until: text("sluice-until"),
             wait_ms: wait_ms.min(settings.publish_wait_max_ms),
@@ -202,6 +207,13 @@ fn preferred_wait_ms(headers: &HeaderMap) -> Option<u64> {
         Some(_) => None,
         None => (wish.trim() == "respond-async").then_some(0),
     })
+}
+
+/// `deploy=1763942400000000`: a lock and its token.
+fn fence(text: &str) -> Result<(String, Bytes), Problem> {
+    let wrong = || format!("Sluice-Fence {text:?} is not a lock and its token: write deploy=1763942400000000");
+    let (resource, token) = text.trim().split_once('=').ok_or_else(|| Problem::bad_request(wrong()))?;
+    Ok((resource.to_owned(), Bytes::copy_from_slice(token.as_bytes())))
 }
 
 fn unquoted(text: &Bytes) -> Bytes {
@@ -245,7 +257,8 @@ impl Wanted {
                 WantedAction::Nothing => (),
             }
         }
-        let Notes { author, reason, token, overridden, from, until, .. } = self.notes;
+        let Notes { author, reason, token, overridden, fences, from, until, .. } = self.notes;
+        fields.extend(fences.into_iter().map(|(resource, token)| (Bytes::from(format!("fence:{resource}")), token)));
         let token = token.unwrap_or_else(|| Bytes::from(chance::token()));
         let notes = [("author", author), ("reason", reason), ("token", Some(token)), ("override", overridden)];
         let notes = notes.into_iter().chain([("from", from), ("until", until)]);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use sluice_core::{Batch, Held, Key, Lost, Outcome, Revision, Settled, Standing, State, Step};
+use sluice_core::{Batch, Entry, Held, Key, Lost, Outcome, Revision, Settled, Standing, State, Step};
 use tokio::sync::watch;
 
 /// How many touched keys are remembered, so that a watcher that was away a moment goes on where it was.
@@ -252,12 +252,21 @@ impl Recent {
             self.start_over(batch.state.cursor);
         }
         for step in &batch.steps {
+            self.fences(step.entry(), &batch.state);
             match step {
                 Step::Folded(settled) => self.settle(settled, settled.entry.revision),
                 Step::Released(settled) => self.settle(settled, batch.state.cursor),
                 Step::Held(_) => (),
             }
         }
+    }
+
+    /// Tokens are taken when an entry is passed, whatever becomes of it.
+    fn fences(&mut self, entry: &Entry, state: &State) {
+        let at = self.touched.back().map_or(entry.revision, |last| last.at.max(entry.revision));
+        let fences = entry.content.iter().flat_map(|change| &change.fences);
+        let moved = fences.filter(|fence| [entry.revision, Revision::ZERO].contains(&state.revision_of(&fence.key)));
+        self.touched.extend(moved.map(|fence| Touch { at, key: fence.key.clone() }));
     }
 
     fn start_over(&mut self, from: Revision) {

@@ -65,6 +65,9 @@ impl Draft {
         for (key, base) in bases {
             field(format!("base:{key}"), base.to_string().into());
         }
+        for (lock, token) in &args.fences {
+            field(format!("fence:{lock}"), token.to_string().into());
+        }
         let token = token(args);
         let notes = [
             ("author", author(args)),
@@ -113,6 +116,9 @@ pub fn document(edits: &[Edit], bases: &[(Key, Revision)], args: &PublishArgs, t
     let mut document = json!({ "edits": edits, "author": author(args), "reason": args.reason, "token": token });
     if let Some(guard) = &args.overridden {
         document["override"] = json!(guard);
+    }
+    if !args.fences.is_empty() {
+        document["fences"] = args.fences.iter().map(|(lock, token)| (lock.clone(), json!(token))).collect();
     }
     for (name, time) in [("from", args.from), ("until", args.until)] {
         if let Some(Time(ms)) = time {

@@ -1,7 +1,6 @@
 //! How two sets of keys differ: files against the state, or one state against another.
 
 use bytes::Bytes;
-use sluice_core::key::SCHEDULED;
 use sluice_core::{Item, Key, Media, State};
 
 use crate::tree::{Value, Wanted};
@@ -32,13 +31,13 @@ impl Difference {
     }
 }
 
-/// What must change so that keys equal the files. Keys under `prune` that no file stands for go away, but for changes
-/// that wait for their time, for which none can; without it, nothing does.
+/// What must change so that keys equal the files. Keys under `prune` that no file stands for go away, but for what
+/// the fold itself keeps, for which none can; without it, nothing does.
 pub fn to_files(state: &State, wanted: &Wanted, prune: Option<&str>) -> Vec<Difference> {
     let puts = wanted
         .iter()
         .filter_map(|(key, value)| different(key, state.item(key).map(Side::of), Some(Side::wanted(value))));
-    let is_gone = |key: &Key| !wanted.contains_key(key) && !key.as_str().starts_with(SCHEDULED);
+    let is_gone = |key: &Key| !wanted.contains_key(key) && !key.is_of_fold();
     let rest = prune.into_iter().flat_map(|folder| state.range(folder, None)).filter(|(key, _)| is_gone(key));
     let mut all: Vec<Difference> =
         puts.chain(rest.filter_map(|(key, item)| different(key, Some(Side::of(item)), None))).collect();

@@ -36,6 +36,7 @@ impl World {
     }
 
     pub(crate) fn sum_up(&mut self) -> Result<Tally, String> {
+        laws::fences_never_fall(&self.log)?;
         laws::nothing_twice(&self.log)?;
         laws::nothing_unseen(&self.log)?;
         laws::owed_is_back(&self.owed, &self.log)?;

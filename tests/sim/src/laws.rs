@@ -13,7 +13,7 @@ use crate::world::PULL_ENTRIES_MAX;
 
 mod lost;
 
-pub use lost::{nothing_twice, nothing_unseen, nothing_vanishes, owed_is_back};
+pub use lost::{fences_never_fall, nothing_twice, nothing_unseen, nothing_vanishes, owed_is_back};
 
 /// What a law says when it is broken.
 pub type Law = Result<(), String>;

@@ -44,12 +44,20 @@ pub struct Habits {
     token: u32,
     /// Whether bindings declare what their rules look up.
     declares: bool,
+    /// The token that whoever took a lock last has; some before it write on as if they still had it.
+    lock: u64,
+    /// Whether what is written under a lock names it.
+    is_fenced: bool,
 }
+
+/// Says under which token an entry was written, whether it is compared or not.
+pub const UNDER_FIELD: &str = "x-under";
 
 impl Habits {
     /// The habits of a seed.
     pub fn of(rng: &mut Rng, bug: Bug) -> Habits {
-        Habits { keys: rng.usize(4..=KEYS.len()), token: 0, declares: bug != Bug::ReadsUndeclared }
+        let (declares, is_fenced) = (bug != Bug::ReadsUndeclared, bug != Bug::FenceDropped);
+        Habits { keys: rng.usize(4..=KEYS.len()), token: 0, declares, lock: 1, is_fenced }
     }
 }
 
@@ -72,6 +80,14 @@ pub fn next(rng: &mut Rng, log: &mut Log, now: Millis, habits: &mut Habits) -> F
     if draft.rng.u8(0..100) < 40 {
         habits.token += u32::from(draft.rng.bool());
         draft.field("token", format!("t{}", habits.token).as_bytes());
+    }
+    if draft.rng.u8(0..100) < 25 {
+        habits.lock += u64::from(draft.rng.u8(0..4) == 0);
+        let token = habits.lock.saturating_sub(*pick(draft.rng, &[0, 0, 0, 1, 2])).max(1).to_string();
+        draft.field(UNDER_FIELD, token.as_bytes());
+        if habits.is_fenced {
+            draft.field("fence:lock", token.as_bytes());
+        }
     }
     if draft.rng.bool() {
         draft.field("author", b"mei");
@@ -219,7 +235,13 @@ impl Draft<'_> {
     fn mistake(&mut self) {
         let (name, value) = *pick(
             self.rng,
-            &[("putt:a", "1"), ("put:a//b", "1"), ("author", "nobody changes anything"), ("fence:lock", "7"), ("", "")],
+            &[
+                ("putt:a", "1"),
+                ("put:a//b", "1"),
+                ("author", "nobody changes anything"),
+                ("fence:lock", "seven"),
+                ("", ""),
+            ],
         );
         if self.rng.bool() {
             self.field("put:a", b"never");

@@ -45,10 +45,12 @@ pub enum Bug {
     BasesDropped,
     /// The host goes over to the log that is left before it has read all of it.
     SwapEarly,
+    /// What is written under a lock does not name its token.
+    FenceDropped,
 }
 
 /// The bugs that can be planted.
-pub const PLANTED: [Bug; 17] = [
+pub const PLANTED: [Bug; 18] = [
     Bug::InstallBeforePersist,
     Bug::StaleVerdict,
     Bug::RetryLost,
@@ -66,6 +68,7 @@ pub const PLANTED: [Bug; 17] = [
     Bug::TokenDropped,
     Bug::BasesDropped,
     Bug::SwapEarly,
+    Bug::FenceDropped,
 ];
 
 /// What befalls the log itself; one kind a seed, so that each is seen without the others.

@@ -75,7 +75,10 @@ fn detail(outcome: &Outcome) -> Value {
             }
             Refusal::Rejected(cause, _) => json!({ "cause": cause.to_string() }),
             Refusal::Guarded(_) => json!({}),
-            Refusal::Untrusted(_) | Refusal::Fenced { .. } => panic!("this version knows no such refusal"),
+            Refusal::Fenced { resource, token, highest } => {
+                json!({ "resource": resource, "token": token, "highest": highest })
+            }
+            Refusal::Untrusted(_) => panic!("this version knows no such refusal"),
         },
     }
 }

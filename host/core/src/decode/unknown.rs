@@ -2,9 +2,22 @@
 
 /// Fields of the design that this version knows and does not carry out. They must never be ignored:
 /// an entry meant for later that applied at once would be worse than one refused.
-const LATER: [&str; 6] = ["fence", "rollout", "key-id", "seq", "signed-at", "sig"];
-const KNOWN: [&str; 12] =
-    ["put:", "put-blob:", "del:", "type:", "base:", "author", "reason", "token", "override", "tick", "from", "until"];
+const LATER: [&str; 5] = ["rollout", "key-id", "seq", "signed-at", "sig"];
+const KNOWN: [&str; 13] = [
+    "put:",
+    "put-blob:",
+    "del:",
+    "type:",
+    "base:",
+    "fence:",
+    "author",
+    "reason",
+    "token",
+    "override",
+    "tick",
+    "from",
+    "until",
+];
 
 /// What to do about a field that is unknown.
 pub fn unknown(name: &str, verb: &str) -> String {
@@ -16,9 +29,11 @@ pub fn unknown(name: &str, verb: &str) -> String {
             format!("unknown field: \"{known}\" takes a key, as in {known}app/limits")
         }
         Some(known) => format!("unknown field: did you mean \"{known}\"?"),
-        None => "unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> author reason token \
-                 override tick from until, or x-… for your own"
-            .to_owned(),
+        None => {
+            "unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> fence:<lock> author reason \
+                 token override tick from until, or x-… for your own"
+                .to_owned()
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use proptest::sample::select;
 
 /// Lines of words that mean something to the grammar, and now and then any.
 fn entries() -> impl Strategy<Value = Vec<u8>> {
-    const NAMES: [&str; 16] = [
+    const NAMES: [&str; 17] = [
         "put:",
         "put-blob:",
         "del:",
@@ -26,6 +26,7 @@ fn entries() -> impl Strategy<Value = Vec<u8>> {
         "x-",
         "x-note",
         "fence",
+        "fence:lock",
         "",
         "set:",
     ];

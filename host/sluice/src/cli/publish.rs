@@ -23,9 +23,12 @@ pub struct PublishArgs {
     /// Idempotency token; default: a fresh one
     #[arg(long)]
     pub token: Option<String>,
-    /// Guard to override: guard, which stops changes that do away with too much; say with --reason why it is meant
+    /// What to override: guard, which stops changes that do away with too much, or fence, which stops whoever lost a lock; say with --reason why it is meant
     #[arg(long = "override", value_name = "GUARD", requires = "reason")]
     pub overridden: Option<String>,
+    /// Publish under a lock, with the token that came with it (SLUICE_FENCE): refused once a later holder has published
+    #[arg(long = "fence", value_name = "LOCK=TOKEN", value_parser = fence)]
+    pub fences: Vec<(String, u64)>,
     /// When it begins: 2026-12-01T09:00:00Z, or +2h from now; judged now and then, called off with sluice schedule cancel
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub from: Option<Time>,
@@ -59,6 +62,11 @@ fn time(text: &str) -> Result<Time, String> {
         None => parse(text),
     };
     ms.map(Time).ok_or_else(|| format!("{text:?} is no time: write 2026-12-01T09:00:00Z, or +2h from now"))
+}
+
+fn fence(text: &str) -> Result<(String, u64), String> {
+    let read = text.rsplit_once('=').and_then(|(lock, token)| Some((lock.to_owned(), token.parse().ok()?)));
+    read.ok_or_else(|| format!("{text:?} is not a lock and its token: write --fence deploy=$SLUICE_FENCE"))
 }
 
 fn share(text: &str) -> Result<Share, String> {

@@ -1,7 +1,7 @@
 //! `sluice rollback`: keys become what they were, in one new change.
 
 use anyhow::{Result, bail};
-use sluice_core::key::{RESERVED, SCHEDULED};
+use sluice_core::key::{FENCES, RESERVED, SCHEDULED};
 use sluice_core::{Item, Key, Revision, State};
 use sluice_node::Log;
 
@@ -57,6 +57,11 @@ fn target(args: &Rollback) -> Result<Target> {
     }
     if args.discard_later && revisions.is_empty() {
         return Err(usage("--discard-later is for undoing the change of a revision: leave it out"));
+    }
+    if let Some(key) = keys.iter().find(|key| key.as_str().starts_with(FENCES)) {
+        return Err(usage(format!(
+            "\"{key}\" follows from entries: publish with --fence and --override fence to set it"
+        )));
     }
     if let Some(key) = keys.iter().find(|key| is_planned(key)) {
         return Err(usage(format!(
@@ -119,7 +124,7 @@ async fn back(space: &Space, keys: &[Key], to: Revision) -> Result<Plan> {
 /// today. What is planned stays planned.
 async fn all(space: &Space, prefix: &str, to: Revision) -> Result<Plan> {
     let (now, then) = (space.state(None).await?, past::state(space, to, prefix).await?);
-    let is_meant = |key: &Key| !key.is_reserved() || (prefix.starts_with(RESERVED) && !is_planned(key));
+    let is_meant = |key: &Key| !key.is_reserved() || (prefix.starts_with(RESERVED) && !key.is_of_fold());
     let old = then.range(prefix, None).map(|(key, item)| (key.clone(), Some(item.clone())));
     let gone = now.range(prefix, None).filter(|(key, _)| then.item(key).is_none()).map(|(key, _)| (key.clone(), None));
     let wanted = old.chain(gone).filter(|(key, _)| is_meant(key)).collect();

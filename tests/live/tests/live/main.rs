@@ -11,6 +11,7 @@ mod dev;
 mod disks;
 mod durable;
 mod failover;
+mod fences;
 mod fields;
 mod history;
 mod http_streams;

@@ -9,6 +9,7 @@ use sluice_core::{Entry, LOST_FIELD, Outcome, Refusal, State};
 use super::{Law, holds, no_log};
 use crate::branch::Line;
 use crate::log::Log;
+use crate::publisher::UNDER_FIELD;
 
 /// A host that goes over to another history takes along, in it, all that changed something in the one it served: under
 /// its old revision, or as a lost entry that is back. But what people set aside is gone.
@@ -70,6 +71,22 @@ pub fn nothing_unseen(log: &Log) -> Law {
             let is_new =
                 log.place(found) > first && log.line(found).is_some_and(|line| line.field(LOST_FIELD).is_none());
             holds(!is_new, || format!("{} came back over {key} of {found} unseen", line.entry.revision))?;
+        }
+    }
+    Ok(())
+}
+
+/// Who lost a lock changes nothing any more, once who has it now wrote.
+pub fn fences_never_fall(log: &Log) -> Law {
+    let mut highest = 0;
+    for line in log.lines() {
+        let token = line.field(UNDER_FIELD).and_then(|token| std::str::from_utf8(token).ok()?.parse::<u64>().ok());
+        // What begins at its time was published before.
+        let Some(token) = token.filter(|_| line.field("x-scheduled").is_none()) else { continue };
+        if matches!(line.outcome, Outcome::Applied(_) | Outcome::Scheduled(_)) {
+            let at = line.entry.revision;
+            holds(token >= highest, || format!("{at} was applied under token {token}, after {highest}"))?;
+            highest = token;
         }
     }
     Ok(())
