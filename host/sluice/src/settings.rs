@@ -250,7 +250,8 @@ fn plural(faults: usize) -> String {
     if faults == 1 { "1 fault".to_owned() } else { format!("{faults} faults") }
 }
 
-fn machine_name() -> String {
+/// The name of this machine; empty where nobody tells.
+pub fn machine_name() -> String {
     // Where Linux shows it; elsewhere, as without /proc, the operator gives the host a name.
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim().to_owned()

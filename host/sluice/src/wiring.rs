@@ -3,6 +3,7 @@
 pub mod edges;
 mod faults;
 mod life;
+pub mod locks;
 
 use std::sync::Arc;
 
@@ -201,6 +202,11 @@ fn redis_settings(url: &str, space: &str) -> Result<sluice_redis::Settings> {
 /// The space's Redis, for commands. Nothing is connected before it is needed.
 pub fn redis(reach: &Reach) -> Result<Redis> {
     Redis::new(redis_settings(&reach.redis, &reach.space)?).map_err(usage)
+}
+
+/// One server, for those who want no more than what it says of itself.
+pub fn server(url: &str) -> Result<Redis> {
+    Redis::new(redis_settings(url, "none")?).map_err(usage)
 }
 
 /// The judge of commands: the hosts' own, with a cache in the user's folder.

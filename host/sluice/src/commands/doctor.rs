@@ -20,7 +20,7 @@ use crate::wiring::edges::{BUILT_IN, library};
 #[derive(Debug, PartialEq, Eq)]
 pub struct Finding {
     pub check: &'static str,
-    grade: Grade,
+    pub grade: Grade,
     pub found: String,
     /// What to do about it; empty when all is well.
     pub fix: String,
@@ -35,21 +35,22 @@ pub enum Grade {
 }
 
 impl Finding {
-    fn ok(check: &'static str, found: impl Into<String>) -> Finding {
+    pub fn ok(check: &'static str, found: impl Into<String>) -> Finding {
         Finding { check, grade: Grade::Ok, found: found.into(), fix: String::new() }
     }
 
-    fn warn(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Finding {
+    pub fn warn(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Finding {
         Finding { check, grade: Grade::Warn, found: found.into(), fix: fix.into() }
     }
 
-    fn fail(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Finding {
+    pub fn fail(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Finding {
         Finding { check, grade: Grade::Fail, found: found.into(), fix: fix.into() }
     }
 }
 
 impl Grade {
-    fn word(self) -> &'static str {
+    /// As it is shown.
+    pub fn word(self) -> &'static str {
         match self {
             Grade::Ok => "OK",
             Grade::Warn => "WARN",
