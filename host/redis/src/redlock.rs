@@ -37,7 +37,7 @@ use master::Task;
 use pending::Pending;
 
 /// Which masters, and what holds for all locks over them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockSettings {
     /// Their URLs: one server each, an odd number of them, none a replica of another.
     pub masters: Vec<String>,

@@ -408,9 +408,8 @@ pub struct Doctor {
     /// Look at this host's folder too
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Look at these masters of locks too
-    #[arg(long, env = "SLUICE_LOCK_MASTERS", value_name = "URL,URL,…", value_delimiter = ',', hide_env_values = true)]
-    pub masters: Vec<String>,
+    #[command(flatten)]
+    pub masters: Masters,
 }
 
 /// Reads `500ms`, `10s`, `2m` or `1h`.

@@ -13,7 +13,6 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::Result;
-use tokio::time::{Instant, sleep};
 
 use crate::cli::{LockBreak, LockInit, LockVerb, Masters};
 use crate::exit::{Ended, away, usage};
@@ -22,9 +21,6 @@ use crate::wiring::edges::{Census, Clock as _, LockSettings, Machine, MasterStan
 use crate::wiring::locks;
 
 pub use warden::run as warden;
-
-/// Pause between two looks at how masters stand.
-const LOOK_PAUSE: Duration = Duration::from_millis(5);
 
 pub fn run(context: &Context, verb: &LockVerb) -> Result<Ended> {
     context.takes_no_host("locks are on their masters, which no host stands for: leave it out")?;
@@ -94,7 +90,7 @@ fn init(context: &Context, args: &LockInit) -> Result<Ended> {
             held.extend(name.map(|(name, _)| (master, name)));
         }
         let redlock = locks::redlock(&settings)?;
-        connected(&redlock, settings.masters.len(), context.reach.timeout).await;
+        locks::connected(&redlock, settings.masters.len(), context.reach.timeout).await;
         let standing = redlock.masters();
         if standing.iter().all(|(_, standing, _)| *standing == Some(MasterStanding::Admitted)) {
             context.output.remark("all masters have a vote: nothing is to be done");
@@ -115,20 +111,6 @@ fn init(context: &Context, args: &LockInit) -> Result<Ended> {
         context.output.line(&format!("{} masters have a vote", settings.masters.len()))?;
         Ok(Ended::Yes)
     })
-}
-
-/// Waits until so many masters are connected, or all have said why not, or the time is over.
-async fn connected(redlock: &Redlock, wanted: usize, limit: Duration) {
-    let until = Instant::now() + limit;
-    loop {
-        let masters = redlock.masters();
-        let are_there = masters.iter().filter(|(_, standing, _)| standing.is_some()).count() >= wanted;
-        let are_told = masters.iter().all(|(_, standing, trouble)| standing.is_some() || trouble.is_some());
-        if are_there || are_told || Instant::now() >= until {
-            return;
-        }
-        sleep(LOOK_PAUSE).await;
-    }
 }
 
 /// What keeps each master from having a vote, for those that have none.

@@ -7,13 +7,15 @@ use anyhow::Result;
 use metrics::gauge;
 use sluice_node::Leases;
 use sluice_redis::{LockLeases, LockSettings, MasterStanding, Redis, Redlock};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use crate::exit::usage;
 
 /// Pause between two looks at how the masters stand.
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
+/// The same while they connect.
+const CONNECT_PAUSE: Duration = Duration::from_millis(5);
 /// Beyond the longest time to live, which a master that was restarted waits for a vote: see `sluice_lock::admission`.
 const GATE_MARGIN: Duration = Duration::from_secs(2);
 
@@ -49,6 +51,33 @@ pub fn leases(settings: Option<&LockSettings>, redis: &Arc<Redis>) -> Result<Arc
     // It ends with the process: whoever has leases has masters.
     tokio::spawn(watch(redlock.clone()));
     Ok(Arc::new(LockLeases::new(redlock, redis.space())))
+}
+
+/// Whether a majority can be reached, in words.
+pub async fn try_out(settings: &LockSettings) -> Result<String, String> {
+    let redlock = redlock(settings).map_err(|error| error.to_string())?;
+    connected(&redlock, settings.masters.len(), Duration::from_millis(settings.connect_ms * 2)).await;
+    let masters = redlock.masters();
+    let there = masters.iter().filter(|(_, standing, _)| standing.is_some()).count();
+    let voting = masters.iter().filter(|(_, standing, _)| *standing == Some(MasterStanding::Admitted)).count();
+    let troubles = masters.iter().filter_map(|(master, _, trouble)| Some(format!("; {master}: {}", trouble.as_ref()?)));
+    let found =
+        format!("{there} of {} masters answer, {voting} have a vote{}", masters.len(), troubles.collect::<String>());
+    if there > masters.len() / 2 { Ok(found) } else { Err(found) }
+}
+
+/// Waits until so many masters are connected, or all have said why not, or the time is over.
+pub async fn connected(redlock: &Redlock, wanted: usize, limit: Duration) {
+    let until = Instant::now() + limit;
+    loop {
+        let masters = redlock.masters();
+        let are_there = masters.iter().filter(|(_, standing, _)| standing.is_some()).count() >= wanted;
+        let are_told = masters.iter().all(|(_, standing, trouble)| standing.is_some() || trouble.is_some());
+        if are_there || are_told || Instant::now() >= until {
+            return;
+        }
+        sleep(CONNECT_PAUSE).await;
+    }
 }
 
 /// Shows how the masters stand, and says so once when one changes.

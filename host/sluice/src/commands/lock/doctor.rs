@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::json;
 
-use super::connected;
 use crate::commands::doctor::{Finding, Grade};
 use crate::exit::{Ended, usage};
 use crate::output::Table;
@@ -20,13 +19,7 @@ const APART_MS: u64 = 1_000;
 pub fn run(context: &Context, settings: &LockSettings) -> Result<Ended> {
     let findings = context.run(look(settings))?;
     let row = |(master, finding): &(String, Finding)| {
-        vec![
-            json!(master),
-            json!(finding.check),
-            json!(finding.grade.word()),
-            json!(finding.found),
-            json!(finding.fix),
-        ]
+        vec![json!(master), json!(finding.check), json!(finding.grade.word()), json!(finding.found), json!(finding.fix)]
     };
     let rows = findings.iter().map(row).collect();
     let columns = vec!["master", "check", "grade", "found", "fix"];
@@ -39,7 +32,7 @@ pub fn run(context: &Context, settings: &LockSettings) -> Result<Ended> {
 pub async fn look(settings: &LockSettings) -> Result<Vec<(String, Finding)>> {
     let census = Census::new(settings).map_err(usage)?;
     let redlock = locks::redlock(settings)?;
-    connected(&redlock, settings.masters.len(), Duration::from_millis(settings.connect_ms * 2)).await;
+    locks::connected(&redlock, settings.masters.len(), Duration::from_millis(settings.connect_ms * 2)).await;
     let (mut findings, mut skews, mut voting) = (Vec::new(), Vec::new(), 0);
     let names = census.all().await;
     for (((master, standing, trouble), url), names) in redlock.masters().into_iter().zip(&settings.masters).zip(names) {
@@ -152,7 +145,9 @@ fn clocks(skews: &[i64]) -> Finding {
 fn quorum(voting: usize, masters: usize) -> Finding {
     let (found, wanted) = (format!("{voting} of {masters} masters have a vote"), masters / 2 + 1);
     match (voting < wanted, voting == wanted && masters > 1) {
-        (true, _) => Finding::fail("quorum", format!("{found}, {wanted} must: nobody gets a lock"), "see the rows above"),
+        (true, _) => {
+            Finding::fail("quorum", format!("{found}, {wanted} must: nobody gets a lock"), "see the rows above")
+        }
         (false, true) => Finding::warn("quorum", format!("{found}, and no less may"), "see the rows above"),
         (false, false) => Finding::ok("quorum", found),
     }
@@ -175,7 +170,10 @@ mod tests {
         assert_eq!(role(&ServerFacts { replicas: 1, ..master() }).grade, Warn);
         let evicting = ServerFacts { maxmemory_policy: "allkeys-lru".to_owned(), memory_max: 1 << 20, ..master() };
         assert_eq!(eviction(&evicting).grade, Fail);
-        assert_eq!((quorum(2, 5).grade, quorum(3, 5).grade, quorum(5, 5).grade, quorum(1, 1).grade), (Fail, Warn, Ok, Ok));
+        assert_eq!(
+            (quorum(2, 5).grade, quorum(3, 5).grade, quorum(5, 5).grade, quorum(1, 1).grade),
+            (Fail, Warn, Ok, Ok)
+        );
         assert_eq!((clocks(&[5, -5]).grade, clocks(&[5, 5_000]).grade, clocks(&[]).grade), (Ok, Warn, Warn));
     }
 

@@ -24,7 +24,7 @@ use super::group::{Change, Group};
 use super::signals::{Signals, is_end};
 use super::terminal::Terminal;
 use super::wish::Wish;
-use super::{connected, settings, without_vote};
+use super::{settings, without_vote};
 use crate::cli::LockRun;
 use crate::exit::{Ended, away, raced, usage};
 use crate::space::Context;
@@ -70,7 +70,7 @@ type Had = Result<Result<(Guard, Vec<String>), Signal>>;
 
 async fn have(wish: &Wish, census: &Census, redlock: &Redlock, settings: &LockSettings) -> Had {
     wish.agree(census).await?;
-    connected(redlock, settings.masters.len() / 2 + 1, Duration::from_millis(settings.connect_ms)).await;
+    locks::connected(redlock, settings.masters.len() / 2 + 1, Duration::from_millis(settings.connect_ms)).await;
     wish.have(redlock).await.map(Ok).map_err(|error| not_had(wish, &error, redlock, settings))
 }
 
@@ -79,11 +79,15 @@ fn not_had(wish: &Wish, error: &LockError, redlock: &Redlock, settings: &LockSet
     let without = without_vote(redlock).join("; ");
     match error {
         LockError::Terms(terms) => usage(terms),
-        LockError::Refused(Refused::NoQuorum { .. }) => away(format!("the lock {name} was not had: {error}: {without}")),
+        LockError::Refused(Refused::NoQuorum { .. }) => {
+            away(format!("the lock {name} was not had: {error}: {without}"))
+        }
         LockError::Refused(Refused::Unadmitted { .. }) => {
             raced(format!("the lock {name} was not had: {without}: {}", remedy(settings)))
         }
-        LockError::Refused(Refused::Taken { .. } | Refused::Late | Refused::Outbid) => raced(format!("{name}: {error}")),
+        LockError::Refused(Refused::Taken { .. } | Refused::Late | Refused::Outbid) => {
+            raced(format!("{name}: {error}"))
+        }
     }
 }
 
@@ -103,7 +107,8 @@ async fn tell(context: &Context, wish: &Wish, redlock: &Redlock, settings: &Lock
         true => context.output.remark(format_args!("waiting for the lock {name}")),
         false => {
             let without = without_vote(redlock).join("; ");
-            let is_gated = standing.iter().any(|(_, standing, _)| standing.is_some_and(|one| one != MasterStanding::Admitted));
+            let is_gated =
+                standing.iter().any(|(_, standing, _)| standing.is_some_and(|one| one != MasterStanding::Admitted));
             let remedy = if is_gated { format!(": {}", remedy(settings)) } else { String::new() };
             context.output.remark(format_args!("waiting for the lock {name}: {without}{remedy}"));
         }
@@ -262,9 +267,8 @@ impl Watch<'_> {
     /// Asks all of the group to end, once; they are killed a grace later, or before the lock ends.
     fn stop(&mut self) {
         if self.kill_ms.is_none() {
-            self.kill_ms = Some(
-                (Machine.now_ms() + self.wish.grace_ms).min(self.deadline_ms.saturating_sub(self.wish.margin_ms)),
-            );
+            self.kill_ms =
+                Some((Machine.now_ms() + self.wish.grace_ms).min(self.deadline_ms.saturating_sub(self.wish.margin_ms)));
             self.group.signal(Signal::TERM);
             // One that is stopped hears nothing else.
             self.group.signal(Signal::CONT);

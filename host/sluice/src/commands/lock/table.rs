@@ -182,8 +182,13 @@ mod tests {
     #[test]
     fn a_lock_is_held_by_whom_a_majority_names_and_for_as_long_as_it_does() {
         let away = ("e".to_owned(), Err("away".to_owned()));
-        let seen =
-            Seen::of(vec![on("a", Some("x"), 900), on("b", Some("y"), 800), on("c", Some("x"), 700), on("d", Some("x"), 5), away.clone()]);
+        let seen = Seen::of(vec![
+            on("a", Some("x"), 900),
+            on("b", Some("y"), 800),
+            on("c", Some("x"), 700),
+            on("d", Some("x"), 5),
+            away.clone(),
+        ]);
         assert_eq!((seen.value.as_deref(), seen.votes().as_str(), seen.is_held()), (Some("x"), "3/5", true));
         assert_eq!((seen.left_ms(), seen.token()), (Some(5), Some(900)));
         let torn = Seen::of(vec![on("a", Some("x"), 9), on("b", Some("y"), 8), away]);
