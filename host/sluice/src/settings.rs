@@ -144,7 +144,6 @@ pub struct Settings {
     pub ceilings: edges::Ceilings,
     pub keeper: Option<node_keeper::Settings>,
     pub history: sluice_pack::history::Bounds,
-    /// Where leases are taken; none: on the space's own Redis.
     pub locks: Option<edges::LockSettings>,
 }
 

@@ -7,6 +7,7 @@ mod signals;
 mod table;
 mod terminal;
 mod warden;
+mod watch;
 mod wish;
 
 use std::io::{BufRead, IsTerminal, Write};
