@@ -33,7 +33,7 @@ pub const LOST: &str = "lost";
 /// What became of a lost entry whose time was over before it could come back.
 const OVER: &str = "over";
 /// How long the lease lasts unless renewed; who stops in the middle keeps others from it no longer.
-const LEASE_MS: u64 = 60_000;
+pub const LEASE_MS: u64 = 60_000;
 /// Entries read at a time.
 const PAGE: usize = 256;
 

@@ -56,14 +56,15 @@ pub use durable::{Appended, Durability};
 pub use facts::ServerFacts;
 pub use history::{Archivist, Grown, Past};
 pub use names::{HostId, NameError, Space};
-pub use redlock::{Clock, Guard, LockError, LockLeases, LockSettings, Machine, Redlock};
+pub use redlock::{Census, CensusSaid, Clock, Guard, LockError, LockLeases, LockSeen, LockSettings, Machine, Redlock};
 pub use report::{API_VERSION, FindingReport, HeldReport, HostReport, REPORT_BYTES_MAX, RefusalReport, RemarkReport};
 pub use reporter::{Identity, REPORT_TTL_S, Reporter, Seen};
 pub use reseed::Remains;
 pub use rights::{Purpose, Right};
 pub use settings::{Settings, SettingsError};
 pub use sluice_core::probe::StreamFacts;
-pub use sluice_lock::{Loss, Names as LockNames, Refused, Renewal, Report as Releases, Terms};
+pub use sluice_lock::admission::Standing as MasterStanding;
+pub use sluice_lock::{Loss, Names as LockNames, Refused, Renewal, Report as Releases, Terms, TermsError};
 pub use snapshots::Shelf;
 
 use address::Address;

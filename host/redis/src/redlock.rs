@@ -3,6 +3,7 @@
 //! What decides stands in `sluice_lock`; here is what does. Each master has a task and a connection (`master`), each lock a
 //! task of its own (`keeping`), and its holder a [`Guard`]. The promise, and what it is not, stands in `docs/LOCKS.md`.
 
+mod census;
 mod clock;
 mod connection;
 mod errand;
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+pub use census::{Census, LockSeen, Said as CensusSaid};
 pub use clock::{Clock, Machine};
 pub use guard::Guard;
 pub use leases::LockLeases;
@@ -35,7 +37,7 @@ use master::Task;
 use pending::Pending;
 
 /// Which masters, and what holds for all locks over them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockSettings {
     /// Their URLs: one server each, an odd number of them, none a replica of another.
     pub masters: Vec<String>,
@@ -51,11 +53,49 @@ pub struct LockSettings {
 }
 
 impl LockSettings {
+    /// Whether there can be locks over them.
+    ///
+    /// # Errors
+    /// As for [`Redlock::new`].
+    pub fn check(&self) -> Result<(), SettingsError> {
+        addresses(self).map(drop)
+    }
+
     /// These masters, and times that suit a network.
     pub fn new<T: Into<String>>(masters: impl IntoIterator<Item = T>) -> LockSettings {
         let masters = masters.into_iter().map(Into::into).collect();
         LockSettings { masters, ttl_max_ms: 30_000, answer_ms: 500, connect_ms: 1_000, silence_ms: 3_000 }
     }
+}
+
+/// The masters' addresses.
+///
+/// # Errors
+/// There are too few or too many, or one is not that of one server, or is named twice.
+fn addresses(settings: &LockSettings) -> Result<Vec<Address>, SettingsError> {
+    let masters = settings.masters.len();
+    if masters.is_multiple_of(2) {
+        let why = format!("{masters} masters for locks: name one, three or five, none of them twice");
+        return Err(SettingsError::new(why));
+    }
+    let mut addresses: Vec<Address> = Vec::new();
+    for url in &settings.masters {
+        let address = Address::parse(url, "")?;
+        match &address.place {
+            Place::Unix(_) | Place::Single(_) => (),
+            Place::Sentinels(_) | Place::Cluster(_) => {
+                return Err(SettingsError::new(
+                    "a lock's master is one server: write redis://host, without Sentinels or a cluster".to_owned(),
+                ));
+            }
+        }
+        if addresses.iter().any(|one| one.shown() == address.shown()) {
+            let why = format!("{} is named twice: masters must be independent", address.shown());
+            return Err(SettingsError::new(why));
+        }
+        addresses.push(address);
+    }
+    Ok(addresses)
 }
 
 /// Why there is no lock.
@@ -109,35 +149,12 @@ impl Redlock {
     /// # Errors
     /// As [`Redlock::new`].
     pub fn with(settings: &LockSettings, clock: Arc<dyn Clock>) -> Result<Redlock, SettingsError> {
-        let masters = settings.masters.len();
-        if masters.is_multiple_of(2) {
-            let why = format!("{masters} masters for locks: name one, three or five, none of them twice");
-            return Err(SettingsError::new(why));
-        }
+        let (addresses, masters) = (addresses(settings)?, settings.masters.len());
         let bounds = Bounds { masters, ttl_max_ms: settings.ttl_max_ms, answer_ms: settings.answer_ms };
         let times = (Duration::from_millis(settings.connect_ms), Duration::from_millis(settings.silence_ms));
         // Unbounded on purpose: each master asks twice a second at most, and only while it has no vote.
         let (admissions, admitted) = mpsc::unbounded_channel();
-        let (mut shown, mut addresses) = (Vec::new(), Vec::new());
-        for url in &settings.masters {
-            let address = Address::parse(url, "")?;
-            match &address.place {
-                Place::Unix(_) | Place::Single(_) => (),
-                Place::Sentinels(_) | Place::Cluster(_) => {
-                    return Err(SettingsError::new(
-                        "a lock's master is one server: write redis://host, without Sentinels or a cluster".to_owned(),
-                    ));
-                }
-            }
-            if shown.iter().any(|one| one == address.shown()) {
-                return Err(SettingsError::new(format!(
-                    "{} is named twice: masters must be independent",
-                    address.shown()
-                )));
-            }
-            shown.push(address.shown().to_owned());
-            addresses.push(address);
-        }
+        let shown = addresses.iter().map(|address| address.shown().to_owned()).collect();
         let start = |(place, address)| Task::start(place, address, bounds, times, clock.clone(), admissions.clone());
         let masters: Arc<[Master]> = addresses.into_iter().enumerate().map(start).collect();
         let (register, pending, turns) = (Arc::new(AtomicU64::new(0)), Pending::default(), Mutex::default());

@@ -2,6 +2,7 @@
 
 mod author;
 mod limits;
+mod lock;
 mod publish;
 mod reseed;
 mod rollback;
@@ -19,6 +20,7 @@ pub use author::{
     ValidatorTest, ValidatorWit,
 };
 pub use limits::LimitArgs;
+pub use lock::{LockBreak, LockInit, LockRun, LockShow, LockVerb, Masters};
 pub use publish::{PublishArgs, Share, Time};
 pub use reseed::Reseed;
 pub use rollback::Rollback;
@@ -137,11 +139,17 @@ pub enum Verb {
     Rifts,
     /// Refill an emptied Redis from the host that is furthest
     Reseed(Reseed),
+    /// Locks over several Redis masters: run, ls, show, break, doctor, init
+    #[command(subcommand)]
+    Lock(Box<LockVerb>),
     /// Look for what is wrong with Redis, the disk and this machine
     Doctor(Doctor),
     /// What a host starts for each component it compiles: an order on stdin, code on stdout
     #[command(hide = true)]
     Compile,
+    /// What `lock run` starts beside a command: kills it should `lock run` not be there to do so
+    #[command(hide = true)]
+    LockWarden,
     /// Print shell completions
     Completions {
         /// Which shell
@@ -400,6 +408,8 @@ pub struct Doctor {
     /// Look at this host's folder too
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub masters: Masters,
 }
 
 /// Reads `500ms`, `10s`, `2m` or `1h`.

@@ -13,6 +13,7 @@ mod help;
 mod history;
 mod host;
 mod hosts;
+mod lock;
 mod ls;
 mod put;
 mod reseed;
@@ -56,6 +57,8 @@ pub fn run(cli: Cli) -> Result<Ended> {
         Verb::Snapshot(verb) => snapshot::run(&context, &verb),
         Verb::Rifts => rifts::run(&context),
         Verb::Reseed(args) => reseed::run(&context, &args),
+        Verb::Lock(verb) => lock::run(&context, &verb),
+        Verb::LockWarden => lock::warden(),
         Verb::Doctor(args) => doctor::run(&context, &args),
         Verb::Compile => compile::run(),
         Verb::Completions { shell } => completions::run(shell),

@@ -12,6 +12,8 @@ pub const TEXT: &str = "\
 4   a race was lost: conflict, fenced, lock lost
 5   indeterminate: sent, and no answer tells whether it was taken; or appended, and less durable than --durable asked for
 70  a bug in sluice
+lock run ends as its command does: with its code, 128 and the signal's number, 127 when there is no such command, 126 when it
+cannot be run; 4 when the lock was not had in time or was lost
 ";
 
 /// The answer of a command that worked.
@@ -23,6 +25,8 @@ pub enum Ended {
     No,
     /// Somebody else was first.
     Raced,
+    /// As a command ended that was run.
+    Code(u8),
 }
 
 /// Why a command did not come to an answer, by what its caller can do about it. Everything else is a bug
@@ -35,12 +39,16 @@ pub enum Failure {
     Away(String),
     /// Do it again with the same token, or live with the risk.
     Indeterminate(String),
+    /// Somebody else was first: look at what they did, and try again.
+    Raced(String),
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Usage(why) | Failure::Away(why) | Failure::Indeterminate(why) => f.write_str(why),
+            Failure::Usage(why) | Failure::Away(why) | Failure::Indeterminate(why) | Failure::Raced(why) => {
+                f.write_str(why)
+            }
         }
     }
 }
@@ -57,12 +65,18 @@ pub fn away(why: impl fmt::Display) -> anyhow::Error {
     Failure::Away(why.to_string()).into()
 }
 
+/// A race that was lost.
+pub fn raced(why: impl fmt::Display) -> anyhow::Error {
+    Failure::Raced(why.to_string()).into()
+}
+
 /// Says what went wrong on stderr, on one line, and picks the code.
 pub fn code(result: anyhow::Result<Ended>) -> ExitCode {
     match result {
         Ok(Ended::Yes) => ExitCode::SUCCESS,
         Ok(Ended::No) => ExitCode::from(1),
         Ok(Ended::Raced) => ExitCode::from(4),
+        Ok(Ended::Code(code)) => ExitCode::from(code),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -70,6 +84,7 @@ pub fn code(result: anyhow::Result<Ended>) -> ExitCode {
                 Some(Failure::Usage(_)) => ExitCode::from(2),
                 Some(Failure::Away(_)) => ExitCode::from(3),
                 Some(Failure::Indeterminate(_)) => ExitCode::from(5),
+                Some(Failure::Raced(_)) => ExitCode::from(4),
                 None => ExitCode::from(1),
             }
         }

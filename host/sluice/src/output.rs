@@ -45,6 +45,11 @@ impl Output {
         self.form
     }
 
+    /// Whether that is read by programs, which take names and numbers rather than words.
+    pub fn is_document(&self) -> bool {
+        matches!(self.form, Form::Json | Form::Jsonl | Form::Yaml)
+    }
+
     /// Whether colours may be used on stdout.
     pub fn has_colors(&self) -> bool {
         self.has_colors

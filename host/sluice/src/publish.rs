@@ -62,7 +62,7 @@ async fn append(context: &Context, space: &Space, draft: Draft, args: &PublishAr
     match ended {
         Ok(Ended::Yes) => Err(Failure::Indeterminate(why).into()),
         // What was refused may be lost.
-        Ok(ended @ (Ended::No | Ended::Raced)) => Ok(ended),
+        Ok(ended @ (Ended::No | Ended::Raced | Ended::Code(_))) => Ok(ended),
         Err(error) => Err(Failure::Indeterminate(format!("{why}; {error:#}")).into()),
     }
 }

@@ -3,6 +3,7 @@
 mod disk;
 mod history;
 mod keeper;
+mod locks;
 
 pub use disk::{Disk, failpoints};
 
@@ -54,6 +55,7 @@ pub struct Typed {
     ceilings: TypedCeilings,
     keeper: keeper::TypedKeeper,
     history: history::TypedHistory,
+    locks: locks::TypedLocks,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -142,6 +144,7 @@ pub struct Settings {
     pub ceilings: edges::Ceilings,
     pub keeper: Option<node_keeper::Settings>,
     pub history: sluice_pack::history::Bounds,
+    pub locks: Option<edges::LockSettings>,
 }
 
 impl Settings {
@@ -170,6 +173,8 @@ impl Settings {
         told(disk.clone().map(drop));
         let keeper = typed.keeper.meant();
         told(keeper.clone().map(drop));
+        let locks = typed.locks.meant(keeper.as_ref().ok().and_then(Option::as_ref));
+        told(locks.clone().map(drop));
         let history = typed.history.meant();
         told(history.clone().map(drop));
         let (publish_token, fault) = token(typed.publish_token_file.as_deref());
@@ -206,6 +211,7 @@ impl Settings {
             ceilings: typed.ceilings.meant(),
             history: history.expect("bounds without a fault are there"),
             keeper: keeper.expect("bounds without a fault are there"),
+            locks: locks.expect("masters without a fault are there"),
             compiler: compiler.expect("bounds without a fault are there"),
         })
     }
@@ -250,7 +256,8 @@ fn plural(faults: usize) -> String {
     if faults == 1 { "1 fault".to_owned() } else { format!("{faults} faults") }
 }
 
-fn machine_name() -> String {
+/// The name of this machine; empty where nobody tells.
+pub fn machine_name() -> String {
     // Where Linux shows it; elsewhere, as without /proc, the operator gives the host a name.
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim().to_owned()
@@ -326,6 +333,30 @@ mod tests {
     fn an_unknown_setting_is_told_with_its_line() {
         let error = load("id = \"a\"\n\nlissten = \"1.2.3.4:5\"\n").unwrap_err().to_string();
         assert!(error.contains("sluice.toml:3: unknown field `lissten`, expected one of"), "{error}");
+    }
+
+    #[test]
+    fn masters_of_locks_must_cover_the_leases_of_hosts() {
+        let masters = "masters = [\"redis://a\", \"redis://b\", \"redis://c\"]\n";
+        let locks = |text: &str| load(&format!("[locks]\n{text}"));
+        let settings = locks(masters).unwrap().locks.unwrap();
+        assert_eq!((settings.masters.len(), settings.ttl_max_ms), (3, 60_000));
+        let long = locks(&format!("{masters}[keeper]\nlease_ms = 90000\n")).unwrap().locks.unwrap();
+        assert_eq!(long.ttl_max_ms, 90_000, "what the keeper takes");
+        assert_eq!(load("").unwrap().locks, None);
+        for (text, says) in [
+            (format!("{masters}ttl_max = \"30s\"\n"), "locks.ttl_max is 30s, and hosts take leases of 60000ms"),
+            (format!("{masters}ttl_max = \"soon\"\n"), "locks.ttl_max: \"soon\" is no duration"),
+            ("ttl_max = \"60s\"\n".to_owned(), "without locks.masters"),
+            (
+                "masters = [\"redis://a\", \"redis://b\"]\n".to_owned(),
+                "locks.masters: 2 masters for locks: name one, three",
+            ),
+            ("masters = [\"redis+sentinel://a/b\"]\n".to_owned(), "locks.masters: a lock's master is one server"),
+        ] {
+            let error = locks(&text).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
     }
 
     #[test]

@@ -67,6 +67,11 @@ fn describe() {
     describe_gauge!("sluice_log_lag_entries", "entries of the log not yet decided, when the host last reported");
     describe_gauge!("sluice_refused_keys", "keys with a newer change that was refused");
     describe_gauge!("sluice_probation", "1 when an older set is served, because a newer one made the host crash");
+    describe_gauge!("sluice_lock_masters", "masters of locks by how they stand: voting, waiting, away");
+    describe_histogram!(
+        "sluice_lock_acquire_seconds",
+        "time to take a lease over masters of locks: had, taken, failed"
+    );
     describe_gauge!("sluice_source_state", "1 for the state the source is in: starting, ok, away");
     describe_counter!("sluice_resyncs_total", "times missing entries were pulled again: reconnect, damage");
     describe_counter!("sluice_http_requests_total", "requests by route and status code");

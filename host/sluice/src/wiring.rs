@@ -3,6 +3,7 @@
 pub mod edges;
 mod faults;
 mod life;
+pub mod locks;
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use sluice_disk::{Claim, Faults, Files, Larder, OpenReport};
 use sluice_http::{Bearer, Drained, Serves, Surface};
 use sluice_judge::{Bounds, Child, Compiler, Library, Validators};
-use sluice_node::{Blobs, Hub, Judge, Keeper, Log, Reports, Scheduler, Snapshots};
+use sluice_node::{Blobs, Hub, Judge, Keeper, Leases, Log, Reports, Scheduler, Snapshots};
 use sluice_redis::{Identity, Redis};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -58,13 +59,15 @@ pub async fn build(settings: &Settings, metrics: PrometheusHandle) -> Result<Wir
         larder: larder.clone(),
         snapshots: Arc::new(redis.shelf(&settings.id)),
         reports: Arc::new(redis.reporter(identity(settings, address)?)),
+        leases: locks::leases(settings.locks.as_ref(), &redis)?,
         judge,
     };
     let hub = Arc::new(Hub::new(found.state().clone()));
     found.show(&hub);
     let stocking = stocking(larder, hub.clone());
     let keeper = keeper(settings, hub.clone(), &edges);
-    let scheduler = Scheduler { log: redis.clone(), blobs: redis.clone(), leases: redis.clone(), hub: hub.clone() };
+    let leases = edges.leases.clone();
+    let scheduler = Scheduler { log: redis.clone(), blobs: redis.clone(), leases, hub: hub.clone() };
     let surface = surface(settings, hub.clone(), &edges, metrics);
     let (stop, stopped) = watch::channel(false);
     let serves = if admin.is_some() { Serves::Data } else { Serves::Everything };
@@ -89,6 +92,7 @@ struct Edges {
     larder: Arc<Larder>,
     snapshots: Arc<dyn Snapshots>,
     reports: Arc<dyn Reports>,
+    leases: Arc<dyn Leases>,
     judge: Arc<dyn Judge>,
 }
 
@@ -129,12 +133,17 @@ pub async fn try_out(settings: &Settings) -> Vec<(&'static str, Result<String, S
         },
         Err(error) => Err(error.to_string()),
     };
-    vec![
+    let locks = match &settings.locks {
+        Some(locks) => Some(("locks", locks::try_out(locks).await)),
+        None => None,
+    };
+    let rows = vec![
         ("settings", Ok(format!("host {} of space {}", settings.id, settings.space))),
         ("listen", listen.map_err(|error| error.to_string())),
         ("data", store.map_err(|error| error.to_string())),
         ("redis", log),
-    ]
+    ];
+    rows.into_iter().chain(locks).collect()
 }
 
 async fn bind(name: &str, address: std::net::SocketAddr) -> Result<TcpListener> {
@@ -178,7 +187,16 @@ fn keeper(host: &Settings, hub: Arc<Hub>, edges: &Edges) -> Option<Keeper> {
     let (redis, snapshots) = (edges.redis.clone(), edges.snapshots.clone());
     let archive = Arc::new(redis.archivist(&host.id, edges.judge.clone(), host.history));
     let log: Arc<dyn Log> = redis.clone();
-    Some(Keeper { settings, log, end: redis.clone(), snapshots, archive, leases: redis.clone(), hosts: redis, hub })
+    Some(Keeper {
+        settings,
+        log,
+        end: redis.clone(),
+        snapshots,
+        archive,
+        leases: edges.leases.clone(),
+        hosts: redis,
+        hub,
+    })
 }
 
 fn surface(settings: &Settings, hub: Arc<Hub>, edges: &Edges, metrics: PrometheusHandle) -> Arc<Surface> {
@@ -201,6 +219,11 @@ fn redis_settings(url: &str, space: &str) -> Result<sluice_redis::Settings> {
 /// The space's Redis, for commands. Nothing is connected before it is needed.
 pub fn redis(reach: &Reach) -> Result<Redis> {
     Redis::new(redis_settings(&reach.redis, &reach.space)?).map_err(usage)
+}
+
+/// One server, for those who want no more than what it says of itself.
+pub fn server(url: &str) -> Result<Redis> {
+    Redis::new(redis_settings(url, "none")?).map_err(usage)
 }
 
 /// The judge of commands: the hosts' own, with a cache in the user's folder.

@@ -39,7 +39,15 @@ impl Leases for LockLeases {
             self.held().retain(|_, guard| guard.check().is_ok());
             let names = Names::new([format!("{}{resource}", self.prefix)]).map_err(|error| Lost(error.to_string()))?;
             let terms = Terms { names, ttl_ms, wait_ms: 0, renewal: Renewal::Never };
-            match self.redlock.acquire(terms).await {
+            let began = std::time::Instant::now();
+            let had = self.redlock.acquire(terms).await;
+            let result = match &had {
+                Ok(_) => "had",
+                Err(LockError::Refused(Refused::Taken { .. })) => "taken",
+                Err(_) => "failed",
+            };
+            metrics::histogram!("sluice_lock_acquire_seconds", "result" => result).record(began.elapsed());
+            match had {
                 Ok(guard) => {
                     let lease = Lease { resource, token: guard.token(), word: guard.word() };
                     self.held().insert((lease.resource.clone(), lease.word.clone()), guard);

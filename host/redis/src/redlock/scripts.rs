@@ -14,7 +14,7 @@ use crate::trouble::Trouble;
 /// What this master remembers for all names.
 const MARK: &str = "sluice:lock:mark";
 /// Before a name: the highest token granted for it.
-const REGISTER: &str = "sluice:lock:fence:";
+pub(super) const REGISTER: &str = "sluice:lock:fence:";
 /// How long a register outlives its last grant, in ms. After it the clock alone keeps tokens rising.
 const REGISTER_MS: u64 = 24 * 60 * 60 * 1000;
 /// Left of a lock that never runs out.

@@ -111,6 +111,7 @@ fn settings(reach: &Reach, folder: &Path, number: u16) -> Settings {
         compiler: Bounds::default(),
         ceilings: Ceilings::default(),
         history: sluice_pack::history::Bounds::default(),
+        locks: None,
         // Gone with the terminal: nothing to keep, and no ticks among what is tried out.
         keeper: None,
     }

@@ -10,17 +10,18 @@ use serde_json::json;
 use sluice_node::hub::wall_ms;
 
 use crate::cli::Doctor;
-use crate::commands::status::fleet;
+use crate::commands::{lock, status::fleet};
 use crate::exit::Ended;
 use crate::output::Table;
 use crate::space::{Context, Space};
 use crate::wiring::edges::{BUILT_IN, library};
+use crate::wiring::locks;
 
 /// One thing looked at.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Finding {
     pub check: &'static str,
-    grade: Grade,
+    pub grade: Grade,
     pub found: String,
     /// What to do about it; empty when all is well.
     pub fix: String,
@@ -35,21 +36,22 @@ pub enum Grade {
 }
 
 impl Finding {
-    fn ok(check: &'static str, found: impl Into<String>) -> Finding {
+    pub fn ok(check: &'static str, found: impl Into<String>) -> Finding {
         Finding { check, grade: Grade::Ok, found: found.into(), fix: String::new() }
     }
 
-    fn warn(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Finding {
+    pub fn warn(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Finding {
         Finding { check, grade: Grade::Warn, found: found.into(), fix: fix.into() }
     }
 
-    fn fail(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Finding {
+    pub fn fail(check: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Finding {
         Finding { check, grade: Grade::Fail, found: found.into(), fix: fix.into() }
     }
 }
 
 impl Grade {
-    fn word(self) -> &'static str {
+    /// As it is shown.
+    pub fn word(self) -> &'static str {
         match self {
             Grade::Ok => "OK",
             Grade::Warn => "WARN",
@@ -67,6 +69,13 @@ pub fn run(context: &Context, args: &Doctor) -> Result<Ended> {
     })?;
     if let Some(folder) = &args.data {
         findings.extend(disk::look(folder));
+    }
+    if args.masters.masters.iter().any(|url| !url.is_empty()) {
+        let settings = locks::settings(args.masters.masters.clone(), args.masters.ttl_max)?;
+        for (master, finding) in context.run(lock::doctor::look(&settings))? {
+            let found = if master.is_empty() { finding.found } else { format!("{master}: {}", finding.found) };
+            findings.push(Finding { check: "locks", found, ..finding });
+        }
     }
     let row = |finding: &Finding| {
         vec![json!(finding.check), json!(finding.grade.word()), json!(finding.found), json!(finding.fix)]

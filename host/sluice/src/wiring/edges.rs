@@ -8,8 +8,9 @@ pub use sluice_judge::{
     Limits, Settings as LibrarySettings, Trial, wrapped,
 };
 pub use sluice_redis::{
-    Archivist, Durability, Grown, HostId, HostReport, Past, Purpose, Redis, Remains, Right, Seen, ServerFacts, Shelf,
-    Space, StreamFacts,
+    Archivist, Census, CensusSaid, Clock, Durability, Grown, Guard, HostId, HostReport, LockError, LockNames, LockSeen,
+    LockSettings, Loss, Machine, MasterStanding, Past, Purpose, Redis, Redlock, Refused, Remains, Renewal, Right, Seen,
+    ServerFacts, Shelf, Space, StreamFacts, Terms,
 };
 
 /// The validators' engine, with a cache in the user's folder, so that a second run starts at once.

@@ -96,8 +96,8 @@ impl Life {
         let redis = self.edges.redis.clone();
         let ports = Ports {
             log: Arc::new(Noting { log: redis.clone(), store: store.clone() }),
-            blobs: redis.clone(),
-            leases: redis,
+            blobs: redis,
+            leases: self.edges.leases.clone(),
             snapshots: self.edges.snapshots.clone(),
             reports: self.edges.reports.clone(),
             judge: self.edges.judge.clone(),

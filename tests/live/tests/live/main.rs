@@ -20,6 +20,7 @@ mod http_writes;
 mod incidents;
 mod languages;
 mod linearizable;
+mod locks;
 mod meetings;
 mod metrics;
 mod network;
