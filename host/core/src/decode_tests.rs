@@ -255,14 +255,14 @@ fn a_word_far_from_every_field_gets_the_list_and_never_a_delete() {
         "",
         "1",
         expect![
-            "unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> author reason token override tick from until, or x-… for your own"
+            "unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> fence:<lock> author reason token override tick from until, or x-… for your own"
         ],
     );
     refused(
         &"long".repeat(99),
         "1",
         expect![[
-            r#"field "longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglong": unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> author reason token override tick from until, or x-… for your own"#
+            r#"field "longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglong": unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> fence:<lock> author reason token override tick from until, or x-… for your own"#
         ]],
     );
 }
@@ -277,7 +277,11 @@ fn fields_of_later_versions_are_refused_rather_than_ignored() {
         );
     }
     refused("tick", "", expect![[r#"field "tick": a tick changes nothing: publish the edits without"#]]);
-    refused("override", "all", expect![[r#"field "override": "all" cannot be overridden: only "guard" can"#]]);
+    refused(
+        "override",
+        "all",
+        expect![[r#"field "override": "all" cannot be overridden: only "guard" and "fence" can"#]],
+    );
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn a_token_is_spent_by_a_refused_change_and_not_by_a_malformed_one() {
         expect![[r#"
             1 conflict key "a" is absent, not at 9-0: read it again and retry
             2 duplicate the same token was published before, at 1-0
-            3 malformed field "oops": unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> author reason token override tick from until, or x-… for your own
+            3 malformed field "oops": unknown field: use put:<key> put-blob:<key> del:<key> type:<key> base:<key> fence:<lock> author reason token override tick from until, or x-… for your own
             4 applied
             a 4-0 = 4
         "#]],
