@@ -74,6 +74,8 @@ async fn start(
 ) -> Result<()> {
     let reach = Reach { redis: redis.url(), ..context.reach.clone() };
     redis.answers(&reach).await?;
+    // Just started and ours: nobody has a lock there.
+    wiring::locks::begin(&reach.redis, reach.timeout).await?;
     for number in 1..=args.hosts {
         let settings = settings(&reach, folder, number);
         hosts.push(wiring::build(&settings, metrics.clone()).await?);

@@ -104,7 +104,7 @@ fn init(context: &Context, args: &LockInit) -> Result<Ended> {
                 locks::gate(&settings)
             )));
         }
-        context.output.remark(format_args!("{} are new, and nobody holds a lock there", census.shown().join(", ")));
+        context.output.remark(format_args!("gives a vote at once to new masters, on which nobody can hold a lock yet: {}", census.shown().join(", ")));
         if !args.yes && !is_meant()? {
             return Err(usage("nothing was changed: give --yes if the masters are new"));
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use metrics::gauge;
 use sluice_node::Leases;
 use sluice_redis::{LockLeases, LockSettings, MasterStanding, Redis, Redlock};
@@ -37,6 +37,12 @@ pub fn settings(masters: Vec<String>, ttl_max: Duration) -> Result<LockSettings>
 /// The masters, connecting.
 pub fn redlock(settings: &LockSettings) -> Result<Redlock> {
     Redlock::new(settings).map_err(usage)
+}
+
+/// Gives a vote at once to a master that is new and ours.
+pub async fn begin(url: &str, wait: Duration) -> Result<()> {
+    let redlock = redlock(&LockSettings::new([url]))?;
+    redlock.bootstrap(wait).await.map_err(|master| anyhow!("{master} does not answer"))
 }
 
 /// How long after its start a master that kept no mark has a vote.

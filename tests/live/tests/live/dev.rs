@@ -68,9 +68,20 @@ fn comes_and_goes(ending: Signal) -> Result<()> {
     assert_eq!(names, ["SLUICE_REDIS", "SLUICE_SPACE", "EDGE", "EDGE_2"]);
     let (redis, space, edges) = (&exports[0].1, &exports[1].1, [&exports[2].1, &exports[3].1]);
     assert_eq!(space, "shop");
-    let revision =
-        Sluice::new(redis, space, &terminal.folder.path().join("cache")).json(&["put", "k", "1", "--wait"])?;
+    let sluice = Sluice::new(redis, space, &terminal.folder.path().join("cache"));
+    let revision = sluice.json(&["put", "k", "1", "--wait"])?;
     assert_eq!(revision["outcome"], "applied", "{revision:#}");
+    // Its Redis is new, and gives locks at once.
+    let fenced = sluice.ok(&[
+        "lock",
+        "run",
+        "nightly",
+        "--try",
+        "--shell",
+        "--",
+        "test \"$SLUICE_FENCE\" -gt 0 && echo fenced",
+    ])?;
+    assert_eq!(fenced.trim_end(), "fenced");
     for edge in edges {
         let value = wait_for("the put to reach the host", || {
             let reply = http::ask("GET", &format!("{edge}/v1/keys/k"), &[], &[]).ok()?;
