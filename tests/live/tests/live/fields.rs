@@ -51,7 +51,7 @@ fn a_bad_key_is_told_with_its_remedy() -> Result<()> {
 #[test]
 fn a_field_of_later_versions_refuses_the_entry_instead_of_being_ignored() -> Result<()> {
     let fleet = Fleet::start(1)?;
-    for field in ["fence:lock", "rollout", "key-id", "seq", "signed-at", "sig"] {
+    for field in ["rollout", "key-id", "seq", "signed-at", "sig"] {
         let revision = fleet.xadd(&["put:a", "1", field, "1"])?;
         let verdict = fleet.verdict(&revision)?;
         assert!(verdict.starts_with(&format!("malformed: field \"{field}\": ")), "{verdict}");
