@@ -34,6 +34,7 @@ pub(super) struct Shared {
 pub struct Guard {
     pub(super) token: u64,
     pub(super) word: Word,
+    pub(super) tries: u32,
     pub(super) shared: Arc<Shared>,
     pub(super) orders: mpsc::UnboundedSender<Order>,
     pub(super) clock: Arc<dyn Clock>,
@@ -48,6 +49,11 @@ impl Guard {
     /// The value under the lock's name on the masters.
     pub fn word(&self) -> String {
         self.word.to_string()
+    }
+
+    /// How often all masters were asked for it until it was had.
+    pub fn tries(&self) -> u32 {
+        self.tries
     }
 
     /// How much longer it is held, by a fresh look at the clock and without I/O.

@@ -74,12 +74,12 @@ impl Keeping {
             match self.lock.stage() {
                 Stage::Held(hold) => {
                     shared.deadline_ms.store(hold.deadline_ms(), Ordering::Release);
-                    let (token, word) = (hold.token(), hold.word());
+                    let (token, word, tries) = (hold.token(), hold.word(), self.lock.tries());
                     asked.look(hold.rounds().1);
                     if let (Some(tell), Some(orders)) = (self.tell.take(), orders.take()) {
                         let clock = self.clock.clone();
                         // Whoever wished for it may have gone: the guard comes back, and its drop ends the lock.
-                        drop(tell.send(Ok(Guard { token, word, shared: shared.clone(), orders, clock })));
+                        drop(tell.send(Ok(Guard { token, word, tries, shared: shared.clone(), orders, clock })));
                     }
                 }
                 Stage::Taking(_) | Stage::Pausing { .. } => (),

@@ -48,6 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sluice-live", &["sluice-core", "sluice-artifacts"]),
     ("sluice-house", &[]),
     ("sluice-fuzz", &["sluice-core", "sluice-node", "sluice-judge", "sluice-disk", "sluice-artifacts"]),
+    ("sluice-bench-locks", &["sluice-redis"]),
     (
         "sluice-benches",
         &[
