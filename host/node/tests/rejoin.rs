@@ -8,6 +8,7 @@ use sluice_core::effect::Settled;
 use sluice_core::{
     Batch, Cause, Entry, Key, LOST_FIELD, Lost, Outcome, Place, PullError, Revision, State, Step, Verdict, fold,
 };
+use sluice_node::hub::wall_ms;
 use sluice_node::memory::{FnJudge, MemoryBlobs, MemoryLeases, MemoryLog, MemoryReports, MemorySnapshots, accept_all};
 use sluice_node::ports::{Answer, Past};
 use sluice_node::rejoin::{LOST, OVER_FIELD, Rejoin};
@@ -91,6 +92,10 @@ impl Rig {
     }
 
     async fn rejoined(&self) -> Result<State, Lost> {
+        // What was lost stands in the same ms as what was not: nobody comes back before the log's clock has gone on.
+        while wall_ms() <= self.host.state.cursor.ms {
+            tokio::task::yield_now().await;
+        }
         let rejoin = self.rejoin(self.log.clone(), accept_all());
         let snapshot = rejoin.run(self.host.state.clone()).await.expect("nobody else is at it")?;
         Ok(snapshot.expect("a state").state)
